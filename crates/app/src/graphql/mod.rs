@@ -1,0 +1,176 @@
+//! The GraphQL API: transports in, [`Graph`] in the middle, the schema behind it.
+//!
+//! `http` and `ws` turn what arrives into an [`Operation`] and [`Reply`]s into what is sent.
+//! `guard` stands before execution. async-graphql validates, executes and loads; its own
+//! transports are not used (ARCHITECTURE.md says why).
+
+mod errors;
+mod guard;
+pub mod http;
+mod loaders;
+mod reply;
+pub mod schema;
+mod types;
+pub mod ws;
+
+use std::net::IpAddr;
+
+use async_graphql::{
+    Request, Variables,
+    parser::{
+        parse_query,
+        types::{ExecutableDocument, OperationType},
+    },
+};
+use futures_util::{Stream, StreamExt as _};
+use serde::Deserialize;
+
+pub use self::reply::Reply;
+use self::{errors::ApiError, loaders::Loaders, schema::GraphSchema};
+use crate::{
+    state::SharedState,
+    store::{Session, User},
+};
+
+/// What a client asks, as GraphQL over HTTP and the WebSocket protocols have it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    pub query: String,
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    #[serde(default)]
+    pub variables: Option<Variables>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Nothing for somebody who is not signed in.
+    pub session: Option<Session>,
+    pub address: IpAddr,
+    /// Stands in every error, so that a report leads to the log.
+    pub request_id: String,
+}
+
+impl Caller {
+    /// The person, or an error that says to sign in.
+    fn viewer(&self) -> Result<&User, ApiError> {
+        Ok(&self.session()?.user)
+    }
+
+    fn session(&self) -> Result<&Session, ApiError> {
+        self.session.as_ref().ok_or(ApiError::Unauthenticated)
+    }
+}
+
+/// A file that came with an operation.
+#[derive(Clone, Debug)]
+pub struct UploadedFile {
+    /// The part's name, which stands in the variables in the file's place.
+    pub key: String,
+    pub filename: String,
+    pub bytes: bytes::Bytes,
+}
+
+/// An operation that keeps the limits and is ready to be executed.
+#[derive(Debug)]
+pub struct Prepared {
+    request: Request,
+    kind: OperationType,
+    request_id: String,
+}
+
+impl Prepared {
+    /// What the operation does.
+    pub fn kind(&self) -> OperationType {
+        self.kind
+    }
+
+    /// Adds a file that came along.
+    #[must_use]
+    pub fn with_file(mut self, file: UploadedFile) -> Self {
+        self.request = self.request.data(file);
+        self
+    }
+}
+
+/// Executes operations. Cheap to clone.
+#[derive(Clone)]
+pub struct Graph {
+    schema: GraphSchema,
+    state: SharedState,
+}
+
+impl Graph {
+    /// The API over this state.
+    pub fn new(state: SharedState) -> Self {
+        Self { schema: schema::build(state.clone()), state }
+    }
+
+    /// What the requests share.
+    pub fn state(&self) -> &SharedState {
+        &self.state
+    }
+
+    /// Parses an operation and holds it against the limits.
+    ///
+    /// # Errors
+    /// The reply that tells the client what is wrong with it.
+    #[expect(clippy::result_large_err, reason = "moved once, on its way out")]
+    pub fn prepare(&self, operation: Operation, caller: Caller) -> Result<Prepared, Reply> {
+        let request_id = caller.request_id.clone();
+        let Operation { query, operation_name, variables } = operation;
+        if query.len() > guard::MAX_DOCUMENT_BYTES {
+            let message =
+                format!("The document has more than {} bytes.", guard::MAX_DOCUMENT_BYTES);
+            return Err(Reply::refused(&message, errors::VALIDATION_FAILED, &request_id));
+        }
+        let document = parse_query(&query)
+            .map_err(|error| Reply::refused_at(error.into(), errors::PARSE_FAILED, &request_id))?;
+        guard::check(&document)
+            .map_err(|why| Reply::refused(&why, errors::VALIDATION_FAILED, &request_id))?;
+        let kind = kind_of(&document, operation_name.as_deref())
+            .map_err(|why| Reply::refused(why, errors::VALIDATION_FAILED, &request_id))?;
+
+        let mut request = Request::new(query)
+            .variables(variables.unwrap_or_default())
+            .data(Loaders::new(&self.state))
+            .data(caller);
+        request.operation_name = operation_name;
+        request.set_parsed_query(document);
+        if !self.state.introspection {
+            request = request.disable_introspection();
+        }
+        Ok(Prepared { request, kind, request_id })
+    }
+
+    /// Executes a query or a mutation.
+    pub async fn execute(&self, prepared: Prepared) -> Reply {
+        let Prepared { request, request_id, .. } = prepared;
+        Reply::new(self.schema.execute(request).await, &request_id)
+    }
+
+    /// Executes an operation of any kind: a subscription gives a reply per event, everything
+    /// else gives one.
+    pub fn stream(&self, prepared: Prepared) -> impl Stream<Item = Reply> + Send + use<> {
+        let Prepared { request, request_id, .. } = prepared;
+        self.schema.execute_stream(request).map(move |response| Reply::new(response, &request_id))
+    }
+}
+
+/// What the operation of that name does; the name may be left out when there is only one.
+fn kind_of(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+) -> Result<OperationType, &'static str> {
+    let mut operations = document.operations.iter();
+    let found = match name {
+        Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found == name)),
+        None => match (operations.next(), operations.next()) {
+            (first, None) => first,
+            _ => return Err("The document has several operations: say which in operationName."),
+        },
+    };
+    found.map(|(_, operation)| operation.node.ty).ok_or("There is no operation of that name.")
+}

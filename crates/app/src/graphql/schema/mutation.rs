@@ -1,0 +1,210 @@
+//! What can be done.
+
+use async_graphql::{Context, Object};
+
+use super::{caller, session, state, viewer};
+use crate::{
+    accounts::{SignedIn, names::written},
+    events::Event,
+    graphql::{
+        UploadedFile,
+        errors::{ApiError, Result},
+        types::{
+            Auth, ChatInput, ChatNode, FileInfo, MAX_CHAT_MEMBERS, MessageInput, MessageNode,
+            PostInput, PostNode, Response, Upload,
+        },
+    },
+    http::cookies,
+    store::NewChat,
+};
+
+const MAX_POST_CHARS: usize = 10_000;
+const MAX_MESSAGE_CHARS: usize = 2_000;
+
+/// The root of all mutations.
+pub(in crate::graphql) struct RootMutation;
+
+/// What can be done. Everything but `login` and `signup` needs a signed-in user.
+#[Object]
+impl RootMutation {
+    /// Makes an account and signs it in.
+    async fn signup(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "3 to 32 letters, digits, `_`, `.` and `-`; unique in any case.")]
+        username: String,
+        #[graphql(desc = "Unique in any case; nobody else sees it.")] email: String,
+        #[graphql(desc = "8 to 128 characters.")] password: String,
+    ) -> Result<Auth> {
+        let signed_in = state(ctx)?.accounts.sign_up(&username, &email, &password).await?;
+        signed_in_reply(ctx, signed_in)
+    }
+
+    /// Signs in. After too many failures the account and the client's address have to wait.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The address that the account was made with.")] email: String,
+        #[graphql(desc = "The account's password.")] password: String,
+    ) -> Result<Auth> {
+        let address = caller(ctx)?.address;
+        let signed_in = state(ctx)?.accounts.sign_in(&email, &password, address).await?;
+        signed_in_reply(ctx, signed_in)
+    }
+
+    /// Signs out: the token that this was asked with is worthless from now on.
+    async fn logout(&self, ctx: &Context<'_>) -> Result<Response> {
+        state(ctx)?.accounts.sign_out(session(ctx)?).await?;
+        forget_cookie(ctx)?;
+        Ok(Response { success: true })
+    }
+
+    /// Signs out on every device: all of the viewer's tokens are worthless from now on.
+    async fn logout_everywhere(&self, ctx: &Context<'_>) -> Result<Response> {
+        state(ctx)?.accounts.sign_out_everywhere(viewer(ctx)?).await?;
+        forget_cookie(ctx)?;
+        Ok(Response { success: true })
+    }
+
+    /// Sets another password, signs out on every device and signs in here anew.
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The password until now.")] current_password: String,
+        #[graphql(desc = "The password from now on: 8 to 128 characters.")] new_password: String,
+    ) -> Result<Auth> {
+        let accounts = &state(ctx)?.accounts;
+        let signed_in =
+            accounts.change_password(viewer(ctx)?, &current_password, &new_password).await?;
+        signed_in_reply(ctx, signed_in)
+    }
+
+    /// Writes a post.
+    async fn add_post(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post to be written.")] post: PostInput,
+    ) -> Result<PostNode> {
+        let viewer = viewer(ctx)?;
+        let state = state(ctx)?;
+        let text = written("text", &post.text, MAX_POST_CHARS)?;
+        let post = state.store.add_post(viewer, &text, state.clock.now()).await?;
+        state.events.publish(Event::PostAdded(post.clone().into()));
+        Ok(PostNode(post))
+    }
+
+    /// Deletes a post of the viewer's own. Not a success if there is no such post.
+    async fn delete_post(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post's id.")] post_id: i64,
+    ) -> Result<Response> {
+        let viewer = viewer(ctx)?;
+        let store = &state(ctx)?.store;
+        if store.delete_post(post_id, viewer.id).await? {
+            return Ok(Response { success: true });
+        }
+        match store.post_author(post_id).await? {
+            Some(author) if author != viewer.id => {
+                Err(ApiError::Forbidden("Only its author deletes a post."))
+            }
+            _ => Ok(Response { success: false }),
+        }
+    }
+
+    /// Starts a chat, or finds the one that these two people have already.
+    async fn add_chat(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The chat to be started.")] chat: ChatInput,
+    ) -> Result<ChatNode> {
+        let viewer = viewer(ctx)?;
+        let state = state(ctx)?;
+        let mut member_ids: Vec<i64> = chat.users.into_iter().flatten().flatten().collect();
+        member_ids.push(viewer.id);
+        member_ids.sort_unstable();
+        member_ids.dedup();
+        if member_ids.len() > MAX_CHAT_MEMBERS {
+            let message = format!("A chat has {MAX_CHAT_MEMBERS} members at most.");
+            return Err(ApiError::bad_input("users", message));
+        }
+        let known = state.store.users_by_id(&member_ids).await?;
+        let unknown = member_ids.iter().find(|id| !known.iter().any(|user| user.id == **id));
+        if let Some(id) = unknown {
+            let message = format!("There is nobody with the id {id}.");
+            return Err(ApiError::bad_input("users", message));
+        }
+        let new = NewChat { member_ids, created_at: state.clock.now() };
+        Ok(ChatNode(state.store.create_chat(&new).await?))
+    }
+
+    /// Says something in a chat; its other members hear of it at once.
+    async fn add_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The message to be sent.")] message: MessageInput,
+    ) -> Result<MessageNode> {
+        let viewer = viewer(ctx)?;
+        let state = state(ctx)?;
+        let text = written("text", &message.text, MAX_MESSAGE_CHARS)?;
+        let member_ids = members(ctx, message.chat_id).await?;
+        let now = state.clock.now();
+        let message = state.store.add_message(message.chat_id, viewer, &text, now).await?;
+        state.events.publish(Event::MessageAdded {
+            message: message.clone().into(),
+            member_ids: member_ids.into(),
+        });
+        Ok(MessageNode { message, chat: None })
+    }
+
+    /// Makes a picture the viewer's: PNG, JPEG, WebP or GIF, 5 MiB at most. It is cut square
+    /// and kept in two sizes, without whatever else was in the file.
+    async fn upload_avatar(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The picture, in a multipart request.")] file: Upload,
+    ) -> Result<FileInfo> {
+        let viewer = viewer(ctx)?;
+        let state = state(ctx)?;
+        let uploaded = ctx
+            .data_opt::<UploadedFile>()
+            .filter(|uploaded| uploaded.key == file.0)
+            .ok_or_else(|| {
+                let message = "There is no file in this request: send it as multipart/form-data.";
+                ApiError::bad_input("file", message)
+            })?;
+        let name = state.avatars.save(uploaded.bytes.clone()).await?;
+        state.store.set_avatar(viewer.id, name.as_str()).await?;
+        let filename = name.file(512);
+        Ok(FileInfo {
+            url: format!("/uploads/{filename}"),
+            mimetype: name.content_type().to_owned(),
+            encoding: "binary".to_owned(),
+            filename,
+        })
+    }
+}
+
+/// The members of a chat that the viewer is one of.
+pub(super) async fn members(ctx: &Context<'_>, chat_id: i64) -> Result<Vec<i64>> {
+    let viewer = viewer(ctx)?;
+    let member_ids = state(ctx)?.store.member_ids(chat_id).await?;
+    if member_ids.is_empty() {
+        return Err(ApiError::NotFound("There is no such chat."));
+    }
+    if !member_ids.contains(&viewer.id) {
+        return Err(ApiError::Forbidden("You are not a member of this chat."));
+    }
+    Ok(member_ids)
+}
+
+fn signed_in_reply(ctx: &Context<'_>, signed_in: SignedIn) -> Result<Auth> {
+    let cookie = cookies::sign_in(&signed_in.token, state(ctx)?.secure_cookies);
+    ctx.append_http_header("set-cookie", cookie);
+    Ok(Auth { token: signed_in.token })
+}
+
+fn forget_cookie(ctx: &Context<'_>) -> Result<()> {
+    ctx.append_http_header("set-cookie", cookies::sign_out(state(ctx)?.secure_cookies));
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Chats.
+
+use async_graphql::{Context, InputObject, Object};
+use chrono::{DateTime, Utc};
+
+use super::{
+    MessageNode, UserNode,
+    common::{instant, page_size},
+};
+use crate::{
+    graphql::{
+        errors::{ApiError, Result},
+        loaders::LoadError,
+        schema::loaders,
+    },
+    store::{Chat, MessageRange},
+};
+
+/// The most people in one chat, whoever starts it included.
+pub(in crate::graphql) const MAX_CHAT_MEMBERS: usize = 100;
+
+const DEFAULT_MESSAGES: i64 = 50;
+const MAX_MESSAGES: i64 = 100;
+
+/// A conversation between its members.
+pub(in crate::graphql) struct ChatNode(pub(in crate::graphql) Chat);
+
+/// A conversation between its members.
+#[Object(name = "Chat")]
+impl ChatNode {
+    /// Unique among chats.
+    async fn id(&self) -> i64 {
+        self.0.id
+    }
+
+    /// The newest messages, in the order in which they were written.
+    #[graphql(complexity = "message_cost(last, child_complexity)")]
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many: 50 if nothing is said, 100 at most.")] last: Option<i64>,
+        #[graphql(desc = "Only messages older than the one of this id: the page before.")]
+        before: Option<i64>,
+    ) -> Result<Vec<MessageNode>> {
+        let last = page_size("last", last, DEFAULT_MESSAGES, MAX_MESSAGES)?;
+        let range = MessageRange { before, last };
+        let messages = loaders(ctx)?.messages(self.0.id, range).await.map_err(internal)?;
+        Ok(messages
+            .into_iter()
+            .map(|message| MessageNode { message, chat: Some(self.0.clone()) })
+            .collect())
+    }
+
+    /// The newest message; null as long as nothing is said.
+    async fn last_message(&self) -> Option<MessageNode> {
+        let message = self.0.last_message.clone()?;
+        Some(MessageNode { message, chat: Some(self.0.clone()) })
+    }
+
+    /// Everybody who takes part, the viewer included: 100 people at most.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn users(&self, ctx: &Context<'_>) -> Result<Vec<UserNode>> {
+        let members = loaders(ctx)?.members(self.0.id).await.map_err(internal)?;
+        Ok(members.into_iter().map(UserNode).collect())
+    }
+
+    /// When it was started.
+    async fn created_at(&self) -> DateTime<Utc> {
+        instant(self.0.created_at)
+    }
+}
+
+fn message_cost(last: Option<i64>, child: usize) -> usize {
+    let last = last.unwrap_or(DEFAULT_MESSAGES).clamp(0, MAX_MESSAGES);
+    (if last == 0 { MAX_MESSAGES } else { last }) as usize * child + 1
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits map_err")]
+fn internal(error: LoadError) -> ApiError {
+    ApiError::Internal(error.to_string())
+}
+
+/// A chat to be started.
+#[derive(InputObject)]
+pub(in crate::graphql) struct ChatInput {
+    /// The ids of the people to talk to, 99 at most. Whoever starts the chat takes part in any
+    /// case; repeated ids count once.
+    pub(in crate::graphql) users: Option<Vec<Option<i64>>>,
+}

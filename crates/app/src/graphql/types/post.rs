@@ -1,0 +1,48 @@
+//! Posts.
+
+use async_graphql::{InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::{UserNode, common::instant};
+use crate::store::Post;
+
+/// A post in the feed.
+pub(in crate::graphql) struct PostNode(pub(in crate::graphql) Post);
+
+/// A post in the feed.
+#[Object(name = "Post")]
+impl PostNode {
+    /// Unique among posts, never given twice; newer posts have higher ids.
+    async fn id(&self) -> i64 {
+        self.0.id
+    }
+
+    /// What it says: 1 to 10,000 characters.
+    async fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Who wrote it.
+    async fn user(&self) -> UserNode {
+        UserNode(self.0.user.clone())
+    }
+
+    /// When it was written.
+    async fn created_at(&self) -> DateTime<Utc> {
+        instant(self.0.created_at)
+    }
+}
+
+/// A page of the feed.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct PostFeed {
+    /// The posts, the newest first.
+    pub(in crate::graphql) posts: Vec<PostNode>,
+}
+
+/// A post to be written.
+#[derive(InputObject)]
+pub(in crate::graphql) struct PostInput {
+    /// What it says: 1 to 10,000 characters, not counting white space around it.
+    pub(in crate::graphql) text: String,
+}

@@ -1,0 +1,64 @@
+//! The end of a server: who asks for it, who hears of it, how long it may take.
+
+use std::time::Duration;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long connections may take to finish what they are doing after the server was asked to
+/// stop. With what follows it stays below 25 seconds, which leaves room in ECS's 30.
+pub const DRAIN: Duration = Duration::from_secs(20);
+
+/// Tells the parts of a server that it is stopping, and knows which of them are still busy.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle {
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Lifecycle {
+    /// Begins the end: readiness turns false, sockets close, nothing new is accepted.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Whether the end has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// Waits for the end to begin.
+    pub async fn stopping(&self) {
+        self.stopping.cancelled().await;
+    }
+
+    /// The tasks that the end waits for: sockets, which the HTTP server forgets once they are
+    /// upgraded.
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    /// Waits until the tasks are done; call after [`stop`](Self::stop).
+    pub async fn drained(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Asks for the end at the first SIGTERM or Ctrl-C, and ends the process at the second.
+pub async fn stop_on_signals(lifecycle: Lifecycle) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut next = async || {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    let signal = next().await;
+    tracing::info!(signal, "stopping: finishing what is under way (again to stop at once)");
+    lifecycle.stop();
+    let signal = next().await;
+    tracing::warn!(signal, "stopping at once");
+    std::process::exit(130)
+}

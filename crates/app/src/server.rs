@@ -1,0 +1,270 @@
+//! A whole server as a value: built from a configuration, then run.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use migrate::{MigrateError, Migrator, SourceError};
+use secrecy::ExposeSecret as _;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tower::ServiceExt as _;
+
+use crate::{
+    accounts::Accounts,
+    avatars::{self, Avatars, S3Settings},
+    clock::Clock,
+    config::{Config, Uploads},
+    events::Events,
+    graphql::Graph,
+    http::{self, client::Peer},
+    lifecycle::{DRAIN, Lifecycle},
+    migrations,
+    readiness::Readiness,
+    seeding::{self, SeedError},
+    state::{AppState, SharedState},
+    store::Store,
+};
+
+/// How long a client may take to send the head of a request; also how long an idle connection
+/// is kept for the next one. Above the 60 seconds after which load balancers give up theirs, so
+/// that none of them sends a request into a connection that we are closing.
+const HEAD_LIMIT: Duration = Duration::from_secs(75);
+/// Connections served at once; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 10_000;
+/// How often the rows of sessions that are over are removed.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// Why a server can't start. Says what was tried and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("can't listen on {address}: {why}")]
+    Listen { address: SocketAddr, why: String },
+    #[error("the embedded migrations are broken: {0}")]
+    Migrations(#[from] SourceError),
+    #[error("can't migrate the database: {0}")]
+    Migrate(#[from] MigrateError),
+    #[error("can't keep uploads: {0}")]
+    Uploads(#[from] avatars::SetupError),
+    #[error("can't put the demo data in: {0}")]
+    Demo(#[from] SeedError),
+}
+
+/// A server that listens, and serves once it is [run](Self::run).
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    state: SharedState,
+}
+
+impl Server {
+    /// Listens, migrates if that is wanted, puts the demo data into a new database if that is
+    /// wanted. Without migrating, the database need not even be there yet: the server is then
+    /// not ready until it is.
+    pub async fn build(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        // First of all, so that a port that is taken changes nothing.
+        let (listener, address) = listen(config.listen).await?;
+        let migrator = Migrator::new(migrations::embedded()?, config.database.target.clone());
+        if config.migrate {
+            migrator.up(|event| log_migration(&event)).await?;
+        }
+        let state = assemble(config, clock, migrator)?;
+        if config.demo {
+            match seeding::seed(&state.store, &state.accounts, &state.avatars, &state.clock).await {
+                Ok(seeded) => tracing::info!(?seeded, "put the demo data in"),
+                Err(SeedError::NotEmpty) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let router = http::router(Graph::new(Arc::clone(&state)));
+        Ok(Self { listener, address, router, state })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its requests share; its [`Lifecycle`] stops it.
+    pub fn state(&self) -> &SharedState {
+        &self.state
+    }
+
+    /// Serves until its lifecycle says to stop, then finishes what is under way for at most
+    /// [`DRAIN`].
+    pub async fn run(self) {
+        let Self { listener, router, state, .. } = self;
+        let lifecycle = state.lifecycle.clone();
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let sweeper = tokio::spawn(sweep_sessions(Arc::clone(&state)));
+
+        loop {
+            let accepted = tokio::select! {
+                () = lifecycle.stopping() => break,
+                accepted = accept(&listener, &places) => accepted,
+            };
+            let Some((stream, peer, place)) = accepted else { continue };
+            let connection = serve(stream, peer, router.clone(), lifecycle.clone());
+            lifecycle.tasks().spawn(async move {
+                connection.await;
+                drop(place);
+            });
+        }
+
+        drop(listener);
+        sweeper.abort();
+        if timeout(DRAIN, lifecycle.drained()).await.is_err() {
+            let left = lifecycle.tasks().len();
+            tracing::warn!(left, "stopped with connections that did not finish in time");
+        }
+        // Statements that still run end with the process; there is nobody to tell the result.
+        let _ = timeout(Duration::from_secs(2), state.store.close()).await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |error: io::Error| StartError::Listen {
+        address,
+        why: match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "port {} is taken by another program; choose another with --listen HOST:PORT",
+                address.port()
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "port {} is not for ordinary users; choose one above 1023 with --listen HOST:PORT",
+                address.port()
+            ),
+            _ => format!("{error}; choose another address with --listen HOST:PORT"),
+        },
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
+
+fn assemble(config: &Config, clock: Clock, migrator: Migrator) -> Result<SharedState, StartError> {
+    let lifecycle = Lifecycle::default();
+    let store = Store::open(&config.database.target, config.database.connections);
+    Ok(Arc::new(AppState {
+        accounts: Accounts::new(store.clone(), clock.clone(), config.jwt_secret.expose_secret()),
+        avatars: keep_avatars(&config.uploads)?,
+        clock,
+        events: Events::new(),
+        readiness: Readiness::new(lifecycle.clone(), store.clone(), migrator),
+        lifecycle,
+        store,
+        secure_cookies: config.secure_cookies,
+        introspection: config.introspection,
+        trusted_proxies: config.trusted_proxies,
+    }))
+}
+
+/// Where pictures are kept.
+pub(crate) fn keep_avatars(uploads: &Uploads) -> Result<Avatars, avatars::SetupError> {
+    match uploads {
+        Uploads::Folder(folder) => Avatars::folder(folder),
+        Uploads::S3 {
+            bucket,
+            prefix,
+            region,
+            endpoint,
+            access_key_id,
+            secret_access_key,
+            session_token,
+        } => Avatars::s3(
+            bucket,
+            prefix,
+            S3Settings {
+                region: region.clone(),
+                endpoint: endpoint.clone(),
+                access_key_id: access_key_id.clone(),
+                secret_access_key: secret_access_key.clone(),
+                session_token: session_token.clone(),
+            },
+        ),
+    }
+}
+
+/// The next connection and its place among those served at once.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) => {
+            // A client that is gone again costs nothing; a machine out of file handles needs
+            // a moment to get some back.
+            tracing::warn!(%error, "can't accept a connection");
+            sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// Serves one connection until it ends, or, once the server stops, until the request that is
+/// under way is answered. An upgraded connection is the socket's own from then on.
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, lifecycle: Lifecycle) {
+    // Small answers leave at once.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = lifecycle.stopping() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "a connection broke");
+    }
+}
+
+async fn sweep_sessions(state: SharedState) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match state.accounts.sweep().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed sessions that were over"),
+            Err(error) => tracing::warn!(%error, "can't remove sessions that are over"),
+        }
+    }
+}
+
+fn log_migration(event: &migrate::Event) {
+    match event {
+        migrate::Event::WaitingForLock { holder, waited } => {
+            tracing::info!(?holder, ?waited, "another runner migrates the database; waiting");
+        }
+        migrate::Event::Applied { version, name, duration } => {
+            tracing::info!(version, name, ?duration, "applied a migration");
+        }
+        migrate::Event::Applying { version, name, .. } => {
+            tracing::debug!(version, name, "applying a migration");
+        }
+        migrate::Event::UpToDate => tracing::debug!("the database is up to date"),
+    }
+}

@@ -1,0 +1,157 @@
+//! Logging: events as text for people or as JSON for programs.
+//!
+//! Text goes to standard error, in colour if that is a terminal and `NO_COLOR` is unset, and so
+//! stays out of what a command prints. JSON goes to standard output, where containers expect it:
+//! one object a line with the event's fields at the top and the time in UTC (RFC 3339).
+//!
+//! Libraries are heard from `warn` up unless the filter names them. In particular a filter of
+//! `debug` does not log SQL statements; `debug,sqlx=debug` does, and even then never the values
+//! bound to them.
+
+use std::io::{self, IsTerminal};
+
+use tracing::{Subscriber, level_filters::LevelFilter, subscriber::set_global_default};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::config::{ConfigError, LogConfig, LogFormat};
+
+/// Libraries that say more than an operator asked for. Names stand for all that start with them.
+const QUIET: &str =
+    "hyper=warn,object_store=warn,reqwest=warn,rustls=warn,sqlx=warn,tungstenite=warn";
+
+/// Starts logging for the whole process. Only the first call of a process succeeds.
+pub fn init(log: &LogConfig) -> Result<(), ConfigError> {
+    let filter = filter(&log.filter)
+        .map_err(|why| ConfigError::new(format!("the log filter {:?} {why}", log.filter)))?;
+    let installed = match log.format {
+        LogFormat::Text => set_global_default(text(filter, io::stderr, io::stderr().is_terminal())),
+        LogFormat::Json => set_global_default(json(filter, io::stdout)),
+    };
+    installed.map_err(|error| ConfigError::new(format!("cannot start logging: {error}")))
+}
+
+/// Tells whether a filter can be used; an error continues the sentence `"the filter" …`.
+pub(crate) fn check_filter(text: &str) -> Result<(), String> {
+    filter(text).map(|_| ())
+}
+
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    let parse = |text: &str| {
+        EnvFilter::builder().parse(text).map_err(|error| {
+            format!("is not a log filter: {error} (expected such as info or info,app=debug)")
+        })
+    };
+    let asked = parse(text)?;
+    // Where nothing below `warn` was asked for, holding libraries to `warn` would add to the log.
+    match asked.max_level_hint() {
+        Some(level) if level <= LevelFilter::WARN => Ok(asked),
+        // What was asked for comes last, and so replaces what is said here about the same target.
+        _ => parse(&format!("{QUIET},{text}")),
+    }
+}
+
+fn text<W>(filter: EnvFilter, writer: W, terminal: bool) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // On a terminal the library's own choice stands, which honours NO_COLOR.
+    if terminal { Box::new(builder.finish()) } else { Box::new(builder.with_ansi(false).finish()) }
+}
+
+fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink {
+        fn writer(&self) -> impl Fn() -> Self + Send + Sync + 'static {
+            let sink = self.clone();
+            move || sink.clone()
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn logged(filter_text: &str) -> String {
+        let sink = Sink::default();
+        let subscriber = text(filter(filter_text).unwrap(), sink.writer(), false);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "app", "ours");
+            tracing::debug!(target: "sqlx::query", "statement");
+            tracing::warn!(target: "sqlx::query", "slow");
+        });
+        sink.text()
+    }
+
+    #[test]
+    fn libraries_are_quiet_until_they_are_named() {
+        for (filter, ours, statement, slow) in [
+            ("info", false, false, true),
+            ("debug", true, false, true),
+            ("debug,sqlx=debug", true, true, true),
+            ("sqlx::query=debug", false, true, true),
+            ("error", false, false, false),
+            ("off", false, false, false),
+        ] {
+            let text = logged(filter);
+            let found = ["ours", "statement", "slow"].map(|word| text.contains(word));
+            assert_eq!(found, [ours, statement, slow], "{filter}: {text}");
+            assert!(!text.contains('\u{1b}'), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_is_one_flat_object_a_line() {
+        let sink = Sink::default();
+        let subscriber = json(filter("info").unwrap(), sink.writer());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(status = 200, "two\nlines");
+        });
+        let text = sink.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&event["message"], &event["status"]), (&"two\nlines".into(), &200.into()));
+        let time = event["timestamp"].as_str().unwrap();
+        assert!(time.contains('T') && time.ends_with('Z'), "{time}");
+    }
+
+    #[test]
+    fn a_wrong_filter_is_refused() {
+        for text in ["app=loud", "=", "app[="] {
+            let error = check_filter(text).unwrap_err();
+            assert!(error.starts_with("is not a log filter"), "{text}: {error}");
+        }
+        let log = LogConfig { filter: "app=loud".into(), format: LogFormat::Text };
+        assert!(init(&log).unwrap_err().to_string().contains("app=loud"));
+    }
+}

@@ -1,0 +1,21 @@
+//! Graphbook from the outside: an in-process server on a free port, and the real binary, on
+//! every database.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test that fails should panic, and reads better without ceremony"
+)]
+
+mod support;
+
+mod accounts;
+mod binary;
+mod chats;
+mod outages;
+mod people;
+mod posts;
+mod schema;
+mod sockets;
+mod statements;
+mod transport;

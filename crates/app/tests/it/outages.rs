@@ -1,0 +1,214 @@
+//! What happens when the database goes, comes back, is locked or changes hands, and when the
+//! server itself stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use migrate::{Target, testing::Engine};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::sleep,
+};
+
+use crate::support::{PASSWORD, Person, TestDatabase, TestServer, configuration, json};
+
+migrate::testing::on_every_database!(
+    a_restart_keeps_everything,
+    a_database_that_goes_and_comes_back,
+    a_database_without_a_schema_is_not_ready,
+    a_stop_finishes_what_is_under_way,
+    a_locked_database_loses_nothing,
+    mysql_is_reached_by_tls_with_a_ca_file,
+);
+
+async fn a_restart_keeps_everything(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let token = {
+        let (ada, ben) = (server.join("ada").await, server.join("ben").await);
+        ada.post("still here").await;
+        let chat = ada.chat_with(&[ben.id]).await;
+        ada.say(chat, "see you").await;
+        ada.token.clone()
+    };
+    server.stop().await;
+    let server = TestServer::start(&database).await;
+    let ada = Person { server: &server, id: 0, username: "ada".into(), token };
+    let all = ada
+        .ask(
+            "{ currentUser { username } posts { text } chats { lastMessage { text } } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        all.ok(),
+        &json!({
+            "currentUser": { "username": "ada" },
+            "posts": [{ "text": "still here" }],
+            "chats": [{ "lastMessage": { "text": "see you" } }],
+        })
+    );
+    server.sign_in("ben@example.org", PASSWORD).await.ok();
+}
+
+/// Stands between a server and its database, and can be cut.
+struct Wire {
+    port: u16,
+    whole: watch::Sender<bool>,
+}
+
+impl Wire {
+    async fn to(host: String, port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own_port = listener.local_addr().unwrap().port();
+        let (whole, watched) = watch::channel(true);
+        tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let mut watched = watched.clone();
+                let target = (host.clone(), port);
+                tokio::spawn(async move {
+                    if !*watched.borrow_and_update() {
+                        return;
+                    }
+                    let mut far = TcpStream::connect(target).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = watched.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { port: own_port, whole }
+    }
+}
+
+async fn a_database_that_goes_and_comes_back(mut database: TestDatabase) {
+    let Target::MySql(options) = database.target.clone() else { return };
+    let wire = Wire::to(options.get_host().to_owned(), options.get_port()).await;
+    database.target = Target::MySql(options.host("127.0.0.1").port(wire.port));
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    ada.post("before").await;
+    let status = async |path| server.client.get(server.url(path)).send().await.unwrap().status();
+    assert_eq!(status("/readyz").await, 200);
+
+    wire.whole.send(false).unwrap();
+    // Readiness is remembered for a second.
+    sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(status("/readyz").await, 503);
+    assert_eq!(status("/healthz").await, 200);
+    for _ in 0..3 {
+        let answer = ada.ask("{ posts { text } }", json!({})).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "INTERNAL_SERVER_ERROR"));
+        assert_eq!(answer.message(), "Something went wrong on our side. Try again.");
+        let answer = server.sign_in("ada@example.org", PASSWORD).await;
+        assert_eq!(answer.code(), "INTERNAL_SERVER_ERROR");
+        assert!(!answer.body.to_string().contains("127.0.0.1"), "{answer:?}");
+    }
+
+    wire.whole.send(true).unwrap();
+    let mut attempts = 0;
+    while status("/readyz").await != 200 {
+        attempts += 1;
+        assert!(attempts < 50, "readiness did not come back");
+        sleep(Duration::from_millis(200)).await;
+    }
+    let posts = ada.ask("{ posts { text } }", json!({})).await;
+    assert_eq!(posts.ok()["posts"], json!([{ "text": "before" }]));
+    ada.post("after").await;
+}
+
+async fn a_database_without_a_schema_is_not_ready(database: TestDatabase) {
+    let server = TestServer::start_with(&database, |config| config.migrate = false).await;
+    let ready = server.client.get(server.url("/readyz")).send().await.unwrap();
+    assert_eq!(ready.status(), 503);
+    let reason = ready.text().await.unwrap();
+    assert!(reason.contains("migrations are not applied"), "{reason}");
+    assert_eq!(server.sign_up("ada").await.code(), "INTERNAL_SERVER_ERROR");
+    // Somebody migrates: no restart is needed.
+    TestServer::start(&database).await.stop().await;
+    sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(server.client.get(server.url("/readyz")).send().await.unwrap().status(), 200);
+    server.join("ada").await;
+}
+
+async fn a_stop_finishes_what_is_under_way(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    // A request whose body is still on its way when the stop is asked for.
+    let body =
+        json!({ "query": "mutation { addPost(post: { text: \"late\" }) { text } }" }).to_string();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        ada.token,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // An idle connection does not hold it up.
+    let _idle = TcpStream::connect(server.address).await.unwrap();
+    sleep(Duration::from_millis(200)).await;
+    let readiness = Arc::clone(&server.state);
+    let stopping = tokio::spawn(server_stop(server));
+    sleep(Duration::from_millis(200)).await;
+    assert!(readiness.lifecycle.is_stopping());
+    assert!(readiness.lifecycle.tasks().len() > 0);
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200") && response.contains("late"), "{response}");
+    let (took, address) = stopping.await.unwrap();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+async fn server_stop(server: TestServer) -> (Duration, std::net::SocketAddr) {
+    let (started, address) = (std::time::Instant::now(), server.address);
+    server.stop().await;
+    (started.elapsed(), address)
+}
+
+async fn a_locked_database_loses_nothing(database: TestDatabase) {
+    let Target::Sqlite(options) = &database.target else { return };
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    let other = sqlx::SqlitePool::connect_with(options.clone()).await.unwrap();
+    let lock = other.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    let add = "mutation { addPost(post: { text: \"while locked\" }) { id } }";
+    let answer = ada.ask(add, json!({})).await;
+    assert_eq!(answer.code(), "INTERNAL_SERVER_ERROR");
+    assert!(!answer.body.to_string().contains("lock"), "{answer:?}");
+    // Who only reads does not wait.
+    assert_eq!(ada.ask("{ posts { id } }", json!({})).await.ok()["posts"], json!([]));
+    lock.rollback().await.unwrap();
+    ada.post("afterwards").await;
+}
+
+async fn mysql_is_reached_by_tls_with_a_ca_file(database: TestDatabase) {
+    // The server that dev/test starts has a certificate of this authority for 127.0.0.1.
+    let Ok(authority) = std::env::var("TEST_MYSQL_CA") else { return };
+    let (Engine::MySql, Target::MySql(options)) = (database.engine, database.target.clone()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let verified = |authority: String| {
+        let mode = sqlx::mysql::MySqlSslMode::VerifyIdentity;
+        Target::MySql(options.clone().ssl_mode(mode).ssl_ca(authority))
+    };
+    let mut trusting = database.clone();
+    trusting.target = verified(authority);
+    let server = TestServer::start(&trusting).await;
+    server.join("ada").await;
+
+    // Another authority: openssl is not needed to have one that did not sign the server's.
+    let stranger = folder.path().join("stranger.pem");
+    std::fs::write(&stranger, include_str!("stranger.pem")).unwrap();
+    let mut doubting = database.clone();
+    doubting.target = verified(stranger.display().to_string());
+    let config = configuration(&doubting, folder.path().to_owned());
+    let refused = app::server::Server::build(&config, app::clock::Clock::system()).await;
+    let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("certificate") || error.contains("UnknownIssuer"), "{error}");
+}

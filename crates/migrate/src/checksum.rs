@@ -1,0 +1,55 @@
+//! What makes two copies of a migration file "the same".
+//!
+//! A checkout on Windows, an editor that adds a byte order mark and one that adds a last newline
+//! must not make an applied migration look edited. Anything else does, a comment included.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+/// The text that is both hashed and sent to the database: no byte order mark, line ends as LF, no
+/// white space at the end. Hashing and sending the same text is the point: what a literal that
+/// spans lines puts into the database does not depend on the checkout either.
+pub(crate) fn normalise(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.trim_end().replace("\r\n", "\n")
+}
+
+/// SHA-256 of `text` in 64 lower-case hex digits.
+pub(crate) fn sha256_hex(text: &str) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sha256_is_the_published_one() {
+        assert_eq!(
+            sha256_hex("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn checkout_and_editor_habits_do_not_change_the_text() {
+        let plain = normalise("SELECT 1;\nSELECT 2;\n");
+        assert_eq!(plain, "SELECT 1;\nSELECT 2;");
+        assert_eq!(normalise("\u{feff}SELECT 1;\r\nSELECT 2;\r\n\r\n"), plain);
+        assert_eq!(normalise("SELECT 1;\nSELECT 2;"), plain);
+    }
+
+    #[test]
+    fn everything_else_does_change_it() {
+        let plain = normalise("SELECT 1;");
+        assert_ne!(normalise("SELECT 1; -- why"), plain);
+        assert_ne!(normalise(" SELECT 1;"), plain);
+        assert_ne!(normalise("SELECT\r1;"), normalise("SELECT\n1;"));
+    }
+}

@@ -1,0 +1,200 @@
+//! Events and status as text.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::utc::utc;
+use crate::{Applied, Entry, Event, State, Status};
+
+const HEADING: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const WAITING: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const ASIDE: Style = Style::new().dimmed();
+
+/// One line per event; none for those the summary covers.
+pub(super) fn event(out: &mut dyn Write, event: &Event) -> io::Result<()> {
+    match event {
+        Event::WaitingForLock { holder, waited } => {
+            let holder = holder.map(|id| format!(" (connection {id})")).unwrap_or_default();
+            let waited = waited.as_secs();
+            writeln!(out, "{WAITING}waiting{WAITING:#}   {waited} s for another runner{holder}")
+        }
+        Event::Applying { version, name, index, total } => {
+            writeln!(out, "applying  {version}_{name}  ({index} of {total})")
+        }
+        Event::Applied { version, name, duration } => {
+            let took = took(*duration);
+            writeln!(out, "{GOOD}applied{GOOD:#}   {version}_{name}  {ASIDE}{took}{ASIDE:#}")
+        }
+        Event::UpToDate => Ok(()),
+    }?;
+    // A migration may take minutes; its line must not wait in a buffer.
+    out.flush()
+}
+
+pub(super) fn summary(out: &mut dyn Write, applied: &Applied) -> io::Result<()> {
+    let took = took(applied.duration);
+    match applied.count {
+        0 => writeln!(out, "nothing to apply: the database is up to date"),
+        1 => writeln!(out, "1 migration applied in {took}"),
+        count => writeln!(out, "{count} migrations applied in {took}"),
+    }
+}
+
+pub(super) fn table(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    let width = |heading: &str, cell: fn(&Entry) -> String| {
+        let cells = status.entries.iter().map(|entry| cell(entry).chars().count());
+        cells.max().unwrap_or(0).max(heading.len())
+    };
+    let (version, name) = (width("version", version), width("name", name));
+    writeln!(
+        out,
+        "{HEADING}{:>version$}  {:<name$}  {:<STATE$}  {:<TIME$}  took{HEADING:#}",
+        "version", "name", "state", "applied (UTC)"
+    )?;
+    for entry in &status.entries {
+        row(out, entry, version, name)?;
+    }
+    writeln!(out, "{}", verdict(status))
+}
+
+/// Widths of the columns whose contents are known.
+const STATE: usize = "applied".len();
+const TIME: usize = "2026-01-01 00:00:00".len();
+
+fn row(
+    out: &mut dyn Write,
+    entry: &Entry,
+    version_width: usize,
+    name_width: usize,
+) -> io::Result<()> {
+    let (style, state) = match entry.state {
+        State::Applied { .. } => (GOOD, "applied"),
+        State::Pending => (WAITING, "pending"),
+        State::Edited => (BAD, "edited"),
+        State::Failed => (BAD, "failed"),
+        State::Unknown => (ASIDE, "unknown"),
+    };
+    let (version, name) = (version(entry), name(entry));
+    write!(out, "{version:>version_width$}  {name:<name_width$}  ")?;
+    if let State::Applied { at_unix_micros, duration_ms } = entry.state {
+        let (at, took) = (utc(at_unix_micros), took(Duration::from_millis(duration_ms)));
+        writeln!(out, "{style}{state:<STATE$}{style:#}  {at:<TIME$}  {ASIDE}{took}{ASIDE:#}")
+    } else {
+        writeln!(out, "{style}{state}{style:#}")
+    }
+}
+
+fn version(entry: &Entry) -> String {
+    entry.version.to_string()
+}
+
+/// Escaped: the name of an unknown migration comes from the database, and this is a terminal.
+fn name(entry: &Entry) -> String {
+    entry.name.escape_debug().to_string()
+}
+
+fn verdict(status: &Status) -> String {
+    let count = |wanted: fn(&State) -> bool| {
+        status.entries.iter().filter(|entry| wanted(&entry.state)).count()
+    };
+    let parts = [
+        (count(|state| *state == State::Pending), "pending"),
+        (count(|state| *state == State::Edited), "edited after being applied"),
+        (count(|state| *state == State::Failed), "begun and not finished"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if parts.is_empty() { "up to date".to_owned() } else { parts.join(", ") }
+}
+
+/// Milliseconds below ten seconds, seconds above.
+fn took(duration: Duration) -> String {
+    if duration < Duration::from_secs(10) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// `{"current": bool, "pending": n, "entries": [{"version", "name", "state", ..}]}`.
+#[derive(Serialize)]
+struct Report<'a> {
+    current: bool,
+    pending: usize,
+    #[serde(flatten)]
+    status: &'a Status,
+}
+
+pub(super) fn json(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    let report = Report { current: status.is_current(), pending: status.pending(), status };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        let entry = |version, name: &str, state| Entry { version, name: name.to_owned(), state };
+        Status {
+            entries: vec![
+                entry(1, "users", State::Applied { at_unix_micros: 0, duration_ms: 12_345 }),
+                entry(10, "posts_and_more", State::Edited),
+                entry(11, "later\u{1b}[2J", State::Unknown),
+                entry(12, "new", State::Pending),
+            ],
+        }
+    }
+
+    fn plain(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = anstream::StripStream::new(Vec::new());
+        print(&mut out).unwrap();
+        String::from_utf8(out.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_escapes_what_the_database_says() {
+        assert_eq!(
+            plain(|out| table(out, &status())),
+            "version  name            state    applied (UTC)        took\n      \
+             1  users           applied  1970-01-01 00:00:00  12.3 s\n     \
+             10  posts_and_more  edited\n     \
+             11  later\\u{1b}[2J  unknown\n     \
+             12  new             pending\n\
+             1 pending, 1 edited after being applied\n"
+        );
+    }
+
+    #[test]
+    fn json_says_the_same_without_styles() {
+        let mut out = Vec::new();
+        json(&mut out, &status()).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(value["current"], false);
+        assert_eq!(value["pending"], 1);
+        assert_eq!(
+            value["entries"][0],
+            serde_json::json!({"version": 1, "name": "users", "state": "applied",
+                "at_unix_micros": 0, "duration_ms": 12_345})
+        );
+        assert_eq!(value["entries"][1]["state"], "edited");
+    }
+
+    #[test]
+    fn events_are_lines() {
+        let event = Event::WaitingForLock { holder: Some(7), waited: Duration::from_secs(5) };
+        assert_eq!(
+            plain(|out| super::event(out, &event)),
+            "waiting   5 s for another runner (connection 7)\n"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! The commands as a person calls them: through the library, and as the program.
+
+use std::process::Command;
+
+use migrate::cli::{NOT_CURRENT, Verb, run};
+use migrate::testing::{Engine, TestDatabase, with_database};
+
+use crate::support::{Files, migrator};
+
+const FILES: Files<'_> = &[("0001_a.up.sql", "CREATE TABLE a (x INTEGER)")];
+
+migrate::on_every_database! {
+    up_and_status_print_what_they_did,
+    a_test_s_database_is_empty_and_its_url_works,
+}
+
+async fn say(database: &TestDatabase, verb: Verb) -> (u8, String) {
+    let mut out = anstream::StripStream::new(Vec::new());
+    let code = run(&verb, &migrator(database, FILES), &mut out).await.unwrap();
+    (code, String::from_utf8(out.into_inner()).unwrap())
+}
+
+async fn up_and_status_print_what_they_did(database: TestDatabase) {
+    let (code, text) = say(&database, Verb::Status { json: false }).await;
+    assert_eq!(code, NOT_CURRENT);
+    assert!(text.contains("1  a     pending") && text.ends_with("1 pending\n"), "{text}");
+
+    let (code, text) = say(&database, Verb::Up).await;
+    assert_eq!(code, 0);
+    assert!(text.starts_with("applying  1_a  (1 of 1)\napplied   1_a  "), "{text}");
+    assert!(text.contains("\n1 migration applied in "), "{text}");
+    let (code, text) = say(&database, Verb::Up).await;
+    assert_eq!((code, text.as_str()), (0, "nothing to apply: the database is up to date\n"));
+
+    let (code, text) = say(&database, Verb::Status { json: true }).await;
+    assert_eq!(code, 0);
+    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(status["current"], true);
+    assert_eq!(status["entries"][0]["state"], "applied");
+}
+
+async fn a_test_s_database_is_empty_and_its_url_works(database: TestDatabase) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILES[0].0), FILES[0].1).unwrap();
+    let call = |verb: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+        command.env("DATABASE_URL", &database.url).arg("--source").arg(folder.path()).arg(verb);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(call("status").0, Some(i32::from(NOT_CURRENT)));
+    let (code, text) = call("up");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains('\u{1b}'), "no styles in a pipe: {text:?}");
+    assert_eq!(call("status").0, Some(0));
+}
+
+#[test]
+fn the_program_says_what_is_missing() {
+    let call = |url: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+        command.env_remove("DATABASE_URL").args(["--source", "/nonexistent", "up"]);
+        command.args(url.map(|url| format!("--database-url={url}")));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(call(None).contains("set DATABASE_URL"));
+    assert!(call(Some("sqlite://x.db")).contains("/nonexistent cannot be read"));
+    let error = call(Some("oracle://u:s3cret@h/d"));
+    assert!(error.contains("must begin with") && !error.contains("s3cret"), "{error}");
+}
+
+#[tokio::test]
+async fn a_test_s_database_is_removed_also_after_a_panic() {
+    for engine in [Engine::Sqlite, Engine::MySql, Engine::MariaDb] {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let test = tokio::spawn(with_database(engine, async move |database: TestDatabase| {
+            sender.send(database).unwrap();
+            panic!("on purpose");
+        }));
+        let ended = test.await;
+        let Ok(database) = receiver.recv() else {
+            continue; // Skipped: no server.
+        };
+        assert!(ended.unwrap_err().is_panic());
+        match &database.target {
+            migrate::Target::Sqlite(options) => {
+                assert!(!options.get_filename().parent().unwrap().exists());
+            }
+            migrate::Target::MySql(_) => {
+                let error = migrator(&database, FILES).status().await.unwrap_err().to_string();
+                assert!(error.contains("Unknown database"), "{error}");
+            }
+        }
+    }
+}

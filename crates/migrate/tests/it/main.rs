@@ -1,0 +1,16 @@
+//! The migrator on real databases: SQLite always, MySQL and MariaDB where a server is named.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test ends with a panic; most of these functions run inside one"
+)]
+
+mod apply;
+mod commands;
+mod concurrency;
+mod failure;
+mod refusal;
+mod server_only;
+mod sqlite_only;
+mod support;

@@ -1,0 +1,94 @@
+//! What only MySQL and MariaDB need: sessions that keep settings, and locks that can be lost.
+
+use std::time::Duration;
+
+use migrate::testing::{Engine, TestDatabase, with_database};
+use migrate::{Event, MigrateError};
+
+use crate::support::{Files, migrator, number, states, tables, up};
+
+async fn on_servers<Fut: Future<Output = ()>>(test: impl Fn(TestDatabase) -> Fut) {
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        with_database(engine, &test).await;
+    }
+}
+
+#[tokio::test]
+async fn a_migration_does_not_inherit_the_session_of_the_one_before() {
+    on_servers(async |database| {
+        let files = &[
+            (
+                "1_a.mysql.up.sql",
+                "CREATE TABLE a (x INTEGER NOT NULL); SET SESSION sql_mode = '', autocommit = 0, \
+             foreign_key_checks = 0, lock_wait_timeout = 99; INSERT INTO a VALUES (1); \
+             USE information_schema",
+            ),
+            ("1_a.sqlite.up.sql", "SELECT 1"),
+            (
+                "2_b.mysql.up.sql",
+                "CREATE TABLE b (autocommit INTEGER, checks INTEGER, timeout INTEGER, \
+                  pipes INTEGER, place VARCHAR(64)); INSERT INTO b SELECT @@autocommit, \
+             @@foreign_key_checks, @@lock_wait_timeout, \
+             @@sql_mode LIKE '%PIPES_AS_CONCAT%', DATABASE(); \
+             START TRANSACTION; INSERT INTO a VALUES (2)",
+            ),
+            ("2_b.sqlite.up.sql", "SELECT 1"),
+        ];
+        assert_eq!(up(&database, files).await, 2);
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM a").await, 2);
+        let fresh = "SELECT COUNT(*) FROM b WHERE autocommit = 1 AND checks = 1 AND timeout = 10 \
+                 AND pipes = 1 AND place = DATABASE()";
+        assert_eq!(number(&database, fresh).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_lock_is_asked_for_again_before_each_migration() {
+    on_servers(async |database| {
+        let files = &[
+            ("1_a.mysql.up.sql", "DO RELEASE_ALL_LOCKS()"),
+            ("1_a.sqlite.up.sql", "SELECT 1"),
+            ("2_b.up.sql", "CREATE TABLE b (x INTEGER)"),
+        ];
+        let error = migrator(&database, files).up(|_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::LockLost { .. }), "{error}");
+        assert_eq!(tables(&database, "b").await, 0);
+        assert_eq!(up(&database, files).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_runner_that_went_away_leaves_its_migration_marked() {
+    on_servers(async |database| {
+        let files: Files<'_> = &[
+            (
+                "1_a.mysql.up.sql",
+                "CREATE TABLE a (x INTEGER); DO SLEEP(2); CREATE TABLE b (x INTEGER)",
+            ),
+            ("1_a.sqlite.up.sql", "SELECT 1"),
+        ];
+        let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+        let runner = migrator(&database, files);
+        let runner = tokio::spawn(async move {
+            let report = move |event| {
+                if matches!(event, Event::Applying { .. }) {
+                    begun.send(()).unwrap();
+                }
+            };
+            runner.up(report).await.map(drop)
+        });
+        has_begun.recv().await.unwrap();
+        while tables(&database, "a").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        runner.abort();
+        assert!(runner.await.unwrap_err().is_cancelled());
+
+        assert_eq!(states(&database, files).await, "f");
+        let error = migrator(&database, files).up(|_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::Interrupted { .. }), "{error}");
+    })
+    .await;
+}

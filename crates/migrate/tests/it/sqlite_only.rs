@@ -1,0 +1,79 @@
+//! What only SQLite needs: its transaction around a whole file, and foreign keys checked at the
+//! end of it.
+
+use migrate::MigrateError;
+use migrate::testing::{Engine, TestDatabase, with_database};
+
+use crate::support::{Files, migrator, number, states, tables, up};
+
+const TREE: (&str, &str) = (
+    "1_tree.up.sql",
+    "CREATE TABLE parent (id INTEGER PRIMARY KEY);
+     CREATE TABLE child (parent INTEGER NOT NULL REFERENCES parent (id) ON DELETE CASCADE);
+     INSERT INTO parent VALUES (1), (2);
+     INSERT INTO child VALUES (1), (2);",
+);
+
+async fn on_sqlite<Fut: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> Fut) {
+    with_database(Engine::Sqlite, test).await;
+}
+
+#[tokio::test]
+async fn rebuilding_a_table_does_not_delete_what_refers_to_it() {
+    on_sqlite(async |database| {
+        let rebuild = (
+            "2_rebuild.up.sql",
+            "CREATE TABLE new_parent (id INTEGER PRIMARY KEY, name TEXT);
+             INSERT INTO new_parent (id) SELECT id FROM parent;
+             DROP TABLE parent;
+             ALTER TABLE new_parent RENAME TO parent;",
+        );
+        assert_eq!(up(&database, &[TREE, rebuild]).await, 2);
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM child").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_that_refer_to_nothing_roll_the_migration_back() {
+    on_sqlite(async |database| {
+        let files = &[TREE, ("2_cut.up.sql", "DELETE FROM parent WHERE id = 1")];
+        let error = migrator(&database, files).up(|_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::ForeignKeys { .. }), "{error}");
+        assert!(error.to_string().contains("child -> parent"), "{error}");
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM parent").await, 2);
+        assert_eq!(states(&database, files).await, "ap");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_commit_inside_a_file_is_reported_and_leaves_it_marked() {
+    let own_end: Files<'_> = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER); COMMIT; SELECT 1")];
+    on_sqlite(async |database| {
+        let error = migrator(&database, own_end).up(|_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::OwnTransaction { .. }), "{error}");
+        assert_eq!(states(&database, own_end).await, "f");
+    })
+    .await;
+
+    let then_fails: Files<'_> = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER); COMMIT; SELECT y")];
+    on_sqlite(async |database| {
+        let error = migrator(&database, then_fails).up(|_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::Failed { undone: false, .. }), "{error}");
+        assert_eq!(tables(&database, "a").await, 1);
+        assert_eq!(states(&database, then_fails).await, "f");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_migration_that_fails_leaves_an_empty_database() {
+    on_sqlite(async |database| {
+        let files = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER); SELECT y")];
+        let error = migrator(&database, files).up(|_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::Failed { undone: true, .. }), "{error}");
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM sqlite_schema").await, 0);
+    })
+    .await;
+}

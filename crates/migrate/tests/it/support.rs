@@ -1,0 +1,84 @@
+//! Small helpers: migrators from a few files, and a look into the database beside them.
+
+use migrate::testing::TestDatabase;
+use migrate::{Migrations, Migrator, State, Status, Target};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+pub(crate) type Files<'a> = &'a [(&'a str, &'a str)];
+
+pub(crate) fn migrator(database: &TestDatabase, files: Files<'_>) -> Migrator {
+    Migrator::new(Migrations::embedded(files).unwrap(), database.target.clone())
+}
+
+/// Applies what is pending and gives how much that was.
+pub(crate) async fn up(database: &TestDatabase, files: Files<'_>) -> usize {
+    migrator(database, files).up(|_| {}).await.unwrap().count
+}
+
+/// Applies what is pending, which must fail, and gives the text.
+pub(crate) async fn up_fails(database: &TestDatabase, files: Files<'_>) -> String {
+    migrator(database, files).up(|_| {}).await.unwrap_err().to_string()
+}
+
+pub(crate) async fn status(database: &TestDatabase, files: Files<'_>) -> Status {
+    migrator(database, files).status().await.unwrap()
+}
+
+/// One letter for each migration: (a)pplied, (p)ending, (e)dited, (f)ailed, (u)nknown.
+pub(crate) async fn states(database: &TestDatabase, files: Files<'_>) -> String {
+    let letter = |state| match state {
+        State::Applied { .. } => 'a',
+        State::Pending => 'p',
+        State::Edited => 'e',
+        State::Failed => 'f',
+        State::Unknown => 'u',
+    };
+    status(database, files).await.entries.iter().map(|entry| letter(entry.state)).collect()
+}
+
+/// One number from the database, over a connection of its own.
+pub(crate) async fn number(database: &TestDatabase, sql: &str) -> i64 {
+    let sql = AssertSqlSafe(sql);
+    match &database.target {
+        Target::MySql(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            number
+        }
+        Target::Sqlite(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            number
+        }
+    }
+}
+
+pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
+    let statement = sqlx::raw_sql(AssertSqlSafe(sql));
+    match &database.target {
+        Target::MySql(options) => {
+            let mut connection = options.connect().await.unwrap();
+            statement.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Target::Sqlite(options) => {
+            let mut connection = options.connect().await.unwrap();
+            statement.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
+}
+
+/// How many tables of this name exist.
+pub(crate) async fn tables(database: &TestDatabase, name: &str) -> i64 {
+    let sql = match &database.target {
+        Target::MySql(_) => format!(
+            "SELECT COUNT(*) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = '{name}'"
+        ),
+        Target::Sqlite(_) => format!("SELECT COUNT(*) FROM sqlite_schema WHERE name = '{name}'"),
+    };
+    number(database, &sql).await
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# What the tests need from the machine, and how it gets there.
+
+# What is fetched and not installed lies here. The folder may be deleted at any time.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/graphbook-test
+
+# shellcheck source=dev/parts/mysql.sh
+source "${BASH_SOURCE[0]%/*}/mysql.sh"
+# shellcheck source=dev/parts/s3.sh
+source "${BASH_SOURCE[0]%/*}/s3.sh"
+
+# One line for each need: for what | what succeeds when it is there | what brings it | why.
+# What brings it: Debian packages, or `fetch:` and a function that fetches it into $cache.
+# A function that looks for something also succeeds when the developer has set a server of their own.
+needs=(
+  'build   | have_c_compiler | gcc libc6-dev       | a C compiler: Rust links with it, and SQLite is compiled'
+  'servers | have_mariadb    | mariadb-server-core | MariaDB, one of the databases that the tests run against'
+  'servers | have_openssl    | openssl             | makes the certificate of the test with TLS to MySQL'
+  'servers | have_venv       | python3-venv        | Python, in which the S3 server of the tests runs'
+  'servers | have_mysql      | fetch:fetch_mysql   | MySQL, one of the databases that the tests run against'
+  'servers | have_s3         | fetch:fetch_s3      | moto, the S3 server that the tests run against'
+)
+
+# Debian keeps servers where a plain user's PATH does not look.
+PATH=$PATH:/usr/sbin:/sbin
+
+have_c_compiler() { cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
+have_mariadb() { [[ -n ${TEST_MARIADB_URL:-} ]] || mariadbd --no-defaults --version >/dev/null 2>&1; }
+have_openssl() { [[ -n ${TEST_MYSQL_URL:-} ]] || openssl version >/dev/null 2>&1; }
+have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# provide KIND…: installs or fetches what is missing for these kinds, and says what and why first.
+provide() {
+  local kinds=" $* " need kind probe source why packages=() fetchers=() missing=()
+  for need in "${needs[@]}"; do
+    read_need "$need"
+    [[ $kinds == *" $kind "* ]] || continue
+    "$probe" && continue
+    missing+=("$need")
+    # A list of packages is meant to fall apart into words.
+    # shellcheck disable=SC2206
+    case $source in
+    fetch:*) fetchers+=("${source#fetch:}") ;;
+    *) packages+=($source) ;;
+    esac
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+
+  heading 'What the tests need and this machine lacks'
+  for need in "${missing[@]}"; do
+    read_need "$need"
+    note "  $why  ($source)"
+  done
+  if [[ ${#packages[@]} -gt 0 ]]; then
+    install_packages "${packages[@]}" || true
+  fi
+  local fetcher
+  for fetcher in "${fetchers[@]}"; do
+    "$fetcher" || true
+  done
+  for need in "${missing[@]}"; do
+    read_need "$need"
+    "$probe" || skip "the tests that need this: $why."
+  done
+}
+
+# read_need LINE: into the variables kind, probe, source and why of the caller.
+read_need() {
+  IFS='|' read -r kind probe source why <<<"$1"
+  kind=${kind%% *}
+  read -r probe <<<"$probe"
+  read -r source <<<"$source"
+  read -r why <<<"$why"
+}
+
+# new_cache_folder: an empty folder to fetch into, on the file system of what it will be renamed to.
+new_cache_folder() {
+  { mkdir -p "$cache" && mktemp -d "$cache/fetching.XXXXXX"; } 2>/dev/null || {
+    error "the folder $cache cannot be written. Set XDG_CACHE_HOME to a folder that can be."
+    return 1
+  }
+}
+
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    error "this machine has no apt-get, so nothing was installed. Install what these packages of" \
+      "Debian contain by hand: $*"
+    return 1
+  fi
+  local as_root=()
+  if [[ $EUID -ne 0 ]]; then
+    if ! command -v sudo >/dev/null || { ! sudo -n true 2>/dev/null && [[ ! -t 0 ]]; }; then
+      error "installing needs root, and sudo gives no such rights here." \
+        "As root, run: apt-get install --no-install-recommends $*"
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  note "Installing with apt-get: $*"
+  local apt_get=(
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
+    apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0
+  )
+  "${apt_get[@]}" update >&2 </dev/null || warn 'apt-get update failed; trying with the lists that are there.'
+  # --no-remove: MySQL and MariaDB displace each other in some distributions, and a server that the
+  # developer has installed is worth more than this run.
+  if ! "${apt_get[@]}" install --yes --no-install-recommends --no-remove "$@" >&2 </dev/null; then
+    error "apt-get could not install: $*. Its own message stands above; where a database displaces" \
+      "another, set TEST_MARIADB_URL or TEST_MYSQL_URL to a server that you run yourself."
+    return 1
+  fi
+}
