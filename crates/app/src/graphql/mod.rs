@@ -19,7 +19,7 @@ use async_graphql::{
     Request, Variables,
     parser::{
         parse_query,
-        types::{ExecutableDocument, OperationType},
+        types::{ExecutableDocument, OperationDefinition, OperationType},
     },
 };
 use futures_util::{Stream, StreamExt as _};
@@ -130,13 +130,15 @@ impl Graph {
             .map_err(|error| Reply::refused_at(error.into(), errors::PARSE_FAILED, &request_id))?;
         guard::check(&document)
             .map_err(|why| Reply::refused(&why, errors::VALIDATION_FAILED, &request_id))?;
-        let kind = kind_of(&document, operation_name.as_deref())
+        let definition = selected(&document, operation_name.as_deref())
             .map_err(|why| Reply::refused(why, errors::VALIDATION_FAILED, &request_id))?;
+        let kind = definition.ty;
+        let variables = variables.unwrap_or_default();
+        require_variables(definition, &variables)
+            .map_err(|why| Reply::refused(&why, errors::BAD_USER_INPUT, &request_id))?;
 
-        let mut request = Request::new(query)
-            .variables(variables.unwrap_or_default())
-            .data(Loaders::new(&self.state))
-            .data(caller);
+        let mut request =
+            Request::new(query).variables(variables).data(Loaders::new(&self.state)).data(caller);
         request.operation_name = operation_name;
         request.set_parsed_query(document);
         if !self.state.introspection {
@@ -159,11 +161,11 @@ impl Graph {
     }
 }
 
-/// What the operation of that name does; the name may be left out when there is only one.
-fn kind_of(
-    document: &ExecutableDocument,
+/// The operation of that name; the name may be left out when there is only one.
+fn selected<'a>(
+    document: &'a ExecutableDocument,
     name: Option<&str>,
-) -> Result<OperationType, &'static str> {
+) -> Result<&'a OperationDefinition, &'static str> {
     let mut operations = document.operations.iter();
     let found = match name {
         Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found == name)),
@@ -172,5 +174,23 @@ fn kind_of(
             _ => return Err("The document has several operations: say which in operationName."),
         },
     };
-    found.map(|(_, operation)| operation.node.ty).ok_or("There is no operation of that name.")
+    found.map(|(_, operation)| &operation.node).ok_or("There is no operation of that name.")
+}
+
+/// Refuses required variables that have no value: async-graphql takes a null for those that it
+/// puts where a null would do.
+fn require_variables(
+    definition: &OperationDefinition,
+    variables: &Variables,
+) -> Result<(), String> {
+    let missing =
+        definition.variable_definitions.iter().map(|variable| &variable.node).find(|variable| {
+            let value = variables.get(variable.name.node.as_str());
+            let required = !variable.var_type.node.nullable && variable.default_value.is_none();
+            let null = matches!(value, Some(async_graphql::Value::Null));
+            !variable.var_type.node.nullable && null || required && value.is_none()
+        });
+    let Some(variable) = missing else { return Ok(()) };
+    let (name, kind) = (&variable.name.node, &variable.var_type.node);
+    Err(format!("Variable \"${name}\" of required type \"{kind}\" was not provided."))
 }

@@ -142,7 +142,7 @@ fn complete(error: &mut ServerError, code: &str, request_id: &str) {
 
 /// Whether the library says that a variable's value is missing or does not fit.
 fn is_about_a_value(error: &ServerError) -> bool {
-    error.message.starts_with("Variable ") || error.message.starts_with("Failed to parse ")
+    error.message.starts_with("Invalid value for argument ")
 }
 
 fn extension<'a>(response: &'a Response, name: &str) -> impl Iterator<Item = &'a Value> {

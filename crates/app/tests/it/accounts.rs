@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use crate::support::{Answer, PASSWORD, Person, SECRET, TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     signing_up_signs_in,
     names_addresses_and_passwords_are_checked,
     names_and_addresses_are_unique_in_any_case,

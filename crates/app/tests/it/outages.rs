@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::support::{PASSWORD, Person, TestDatabase, TestServer, configuration, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     a_restart_keeps_everything,
     a_database_that_goes_and_comes_back,
     a_database_without_a_schema_is_not_ready,

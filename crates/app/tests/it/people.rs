@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, BOUNDARY, Person, TestDatabase, TestServer, json, multipart};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     a_person_is_found_by_name_in_any_case,
     people_are_searched_by_a_part_of_their_name,
     a_search_takes_no_wildcards,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::support::{Answer, Person, TestDatabase, TestServer, Value, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     a_post_belongs_to_whoever_wrote_it,
     a_post_is_deleted_by_its_author_only,
     an_id_is_not_given_again_after_the_newest_post_is_deleted,

@@ -9,10 +9,7 @@ use sqlx::Row as _;
 
 use crate::support::{TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
-    every_database_has_the_same_schema,
-    introspection_can_be_switched_off,
-);
+migrate::on_every_database!(every_database_has_the_same_schema, introspection_can_be_switched_off,);
 
 #[test]
 fn the_schema_is_the_published_one() {
@@ -92,7 +89,7 @@ fn everything_in_the_schema_is_described() {
     let mut ours = true;
     for line in sdl.lines() {
         let text = line.trim();
-        if text.starts_with("\"\"\"") || text.ends_with("\"\"\"") {
+        if text.starts_with('"') || text.ends_with("\"\"\"") {
             described = true;
             continue;
         }

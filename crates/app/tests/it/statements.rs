@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::support::{Answer, Person, TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     every_database_prepares_every_statement,
     the_feed_takes_two_statements,
     the_chats_take_four_statements,

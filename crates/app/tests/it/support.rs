@@ -31,7 +31,7 @@ pub(crate) struct TestServer {
     pub(crate) clock: Clock,
     pub(crate) client: Client,
     pub(crate) state: SharedState,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
     running: JoinHandle<()>,
 }
 
@@ -52,7 +52,7 @@ impl TestServer {
         let server = Server::build(&config, clock.clone()).await.unwrap();
         let (address, state) = (server.address(), server.state().clone());
         let running = tokio::spawn(server.run());
-        Self { address, clock, client: client(), state, folder, running }
+        Self { address, clock, client: client(), state, _folder: folder, running }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -137,7 +137,8 @@ pub(crate) fn configuration(database: &TestDatabase, data_dir: PathBuf) -> Confi
     }
 }
 
-fn client() -> Client {
+/// A client that goes to the server without detours.
+pub(crate) fn client() -> Client {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         // Another test's server may have been faster.

@@ -5,6 +5,7 @@ mod query;
 mod subscription;
 
 use async_graphql::{Context, SDLExportOptions, Schema, SchemaBuilder};
+use chrono::{DateTime, Utc};
 
 use self::{mutation::RootMutation, query::RootQuery, subscription::RootSubscription};
 use super::{
@@ -42,7 +43,11 @@ pub fn sdl() -> String {
 
 fn builder() -> SchemaBuilder<RootQuery, RootMutation, RootSubscription> {
     // `guard` bounds depth and size before this; only what lists multiply is left to bound.
-    Schema::build(RootQuery, RootMutation, RootSubscription).limit_complexity(MAX_COMPLEXITY)
+    Schema::build(RootQuery, RootMutation, RootSubscription)
+        .limit_complexity(MAX_COMPLEXITY)
+        .override_output_type_description::<DateTime<Utc>>(
+        "An instant in UTC as RFC 3339 writes it, such as `2026-11-23T09:15:00.123456+00:00`.",
+    )
 }
 
 /// What the requests share.

@@ -3,7 +3,7 @@
 use super::client::Client;
 use crate::support::{TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     a_message_reaches_the_other_members_and_nobody_else,
     one_chat_can_be_listened_to,
     a_post_reaches_everybody_its_author_included,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::client::{Client, LEGACY, MODERN, serve_with};
 use crate::support::{PASSWORD, Person, TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     signing_out_closes_the_sockets_of_that_session,
     signing_out_over_the_socket_is_answered_first,
     ending_all_sessions_closes_their_sockets,

@@ -3,7 +3,7 @@
 use super::client::{Client, LEGACY};
 use crate::support::{Person, TestDatabase, TestServer, Value, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     an_operation_gets_data_and_an_end,
     a_token_is_needed,
     the_cookie_is_a_token,

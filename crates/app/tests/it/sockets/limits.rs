@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::client::{Client, LEGACY, MODERN, serve_with};
 use crate::support::{TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     a_message_has_a_largest_size,
     a_socket_has_a_number_of_operations,
     a_client_that_says_nothing_at_first_is_closed,

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::client::{Client, LEGACY, MODERN};
 use crate::support::{TestDatabase, TestServer, json};
 
-migrate::testing::on_every_database!(
+migrate::on_every_database!(
     queries_and_mutations_work_too,
     tokens_are_found_and_checked,
     the_cookie_signs_in_on_our_own_pages,
