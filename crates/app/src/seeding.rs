@@ -21,6 +21,8 @@ const SIGNED_UP_BEFORE_MINUTES: u32 = 90 * 24 * 60;
 pub enum SeedError {
     #[error("there are people in the database already; demo data goes into an empty one only")]
     NotEmpty,
+    #[error("drawing the demo portraits did not finish")]
+    Drawing,
     #[error("the demo people are not acceptable: {0}")]
     Invalid(#[from] Invalid),
     #[error("can't hash the demo password: {0}")]
@@ -49,7 +51,9 @@ pub(crate) async fn seed(
     if store.has_users().await? {
         return Err(SeedError::NotEmpty);
     }
-    let World { people, posts, chats } = demo::world();
+    // Portraits are drawn, which takes a while.
+    let world = tokio::task::spawn_blocking(demo::world).await;
+    let World { people, posts, chats } = world.map_err(|_| SeedError::Drawing)?;
     let now = clock.now();
     // Everybody has the same password, so one hash does.
     let password_hash = accounts.hash(NewPassword::parse(demo::PASSWORD)?).await?;
