@@ -138,7 +138,7 @@ async fn failed_sign_ins_run_out(database: TestDatabase) {
         assert_eq!(limited.body["errors"][0]["extensions"]["retryAfter"], 60);
     }
     server.sign_in("ben@example.org", PASSWORD).await.ok();
-    server.clock.advance(Duration::from_secs(60));
+    server.clock.advance(Duration::from_mins(1));
     server.sign_in("ada@example.org", PASSWORD).await.ok();
     // The address as a whole has its limit as well: 60, of which some have come back.
     let mut wrong = 0;
@@ -214,7 +214,7 @@ async fn changing_the_password_ends_all_other_sessions(database: TestDatabase) {
 
 async fn a_session_ends_a_day_after_its_last_use(database: TestDatabase) {
     let server = TestServer::start(&database).await;
-    let hour = Duration::from_secs(60 * 60);
+    let hour = Duration::from_hours(1);
     let (ada, ben) = (server.join("ada").await, server.join("ben").await);
     for _ in 0..3 {
         server.clock.advance(20 * hour);
@@ -229,10 +229,10 @@ async fn a_session_ends_after_thirty_days(database: TestDatabase) {
     let server = TestServer::start(&database).await;
     let ada = server.join("ada").await;
     for _ in 0..59 {
-        server.clock.advance(Duration::from_secs(12 * 60 * 60));
+        server.clock.advance(Duration::from_hours(12));
         assert!(is_signed_in(&ada).await);
     }
-    server.clock.advance(Duration::from_secs(12 * 60 * 60));
+    server.clock.advance(Duration::from_hours(12));
     assert!(!is_signed_in(&ada).await);
 }
 
@@ -257,8 +257,8 @@ async fn tokens_that_are_not_genuine_are_worth_nothing(database: TestDatabase) {
         "x".repeat(7_000),
     ];
     for token in forged {
-        let forger = Person { token, username: String::new(), ..ada };
-        assert!(!is_signed_in(&forger).await, "{}", forger.token);
+        let guest = Person { token, username: String::new(), ..ada };
+        assert!(!is_signed_in(&guest).await, "{}", guest.token);
     }
     // Not UTF-8 in the header.
     let value = reqwest::header::HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
@@ -343,9 +343,9 @@ async fn the_cookie_does_not_serve_other_sites(database: TestDatabase) {
 async fn sessions_that_are_over_are_removed(database: TestDatabase) {
     let server = TestServer::start(&database).await;
     let (_ada, ben) = (server.join("ada").await, server.join("ben").await);
-    server.clock.advance(Duration::from_secs(23 * 60 * 60));
+    server.clock.advance(Duration::from_hours(23));
     assert!(is_signed_in(&ben).await);
-    server.clock.advance(Duration::from_secs(2 * 60 * 60));
+    server.clock.advance(Duration::from_hours(2));
     assert_eq!(server.state.accounts.sweep().await.unwrap(), 1);
     assert!(is_signed_in(&ben).await);
 }

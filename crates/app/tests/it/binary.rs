@@ -143,7 +143,7 @@ async fn without_demo_the_database_is_empty_and_another_folder_is_used() {
     let command = command.env("GRAPHBOOK_DATA_DIR", "elsewhere");
     let server = Running::start(command, false);
     let address = &server.address;
-    let health = graphbook(folder.path(), &["healthcheck", "--listen", &address]).output().unwrap();
+    let health = graphbook(folder.path(), &["healthcheck", "--listen", address]).output().unwrap();
     assert!(health.status.success(), "{health:?}");
     assert!(folder.path().join("elsewhere").is_dir() && !folder.path().join(".graphbook").exists());
     let login = json!({ "query": format!(

@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
+    clippy::format_collect,
     reason = "a test that fails should panic, and reads better without ceremony"
 )]
 

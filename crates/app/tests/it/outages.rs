@@ -154,7 +154,7 @@ async fn a_stop_finishes_what_is_under_way(database: TestDatabase) {
     let stopping = tokio::spawn(server_stop(server));
     sleep(Duration::from_millis(200)).await;
     assert!(readiness.lifecycle.is_stopping());
-    assert!(readiness.lifecycle.tasks().len() > 0);
+    assert!(!readiness.lifecycle.tasks().is_empty());
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();

@@ -116,6 +116,8 @@ fn broken(error: Error) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     const OPERATION: &str = r#"{"query":"mutation($f:Upload!){x(f:$f)}","variables":{"f":null}}"#;
@@ -123,9 +125,11 @@ mod tests {
     async fn parsed(parts: &[(&str, &str)]) -> Result<(Operation, Option<UploadedFile>), Trouble> {
         let mut body = String::new();
         for (name, content) in parts {
-            body += &format!(
+            write!(
+                body,
                 "--X\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.png\"\r\n\r\n{content}\r\n"
-            );
+            )
+            .unwrap();
         }
         read(Body::from(body + "--X--\r\n"), "X".into()).await
     }

@@ -92,7 +92,7 @@ async fn signs_of_life_come_and_are_asked_for(database: TestDatabase) {
         for _ in 0..15 {
             assert_eq!(client.next().await, json!({ "type": beat }));
         }
-        sleep(Duration::from_millis(1000)).await;
+        sleep(Duration::from_secs(1)).await;
         loop {
             match client.frame().await {
                 Message::Close(Some(close)) => {
