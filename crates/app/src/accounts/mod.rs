@@ -9,7 +9,7 @@ pub mod names;
 mod passwords;
 mod tokens;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -151,7 +151,7 @@ impl Accounts {
     ) -> Result<SignedIn, AccountError> {
         let email_key = names::email_key(email);
         let limited = |retry_after| AccountError::TooManyAttempts { retry_after };
-        let by_address = self.by_address.begin(client).map_err(limited)?;
+        let by_address = self.by_address.begin(network(client)).map_err(limited)?;
         let by_account = self.by_account.begin(email_key.clone()).map_err(limited)?;
 
         let credentials = self.store.credentials_by_email(&email_key).await?;
@@ -273,6 +273,15 @@ fn expiry(created_at: Micros, now: Micros) -> Micros {
     (now + micros(SESSION_IDLE)).min(created_at + micros(SESSION_LIFE))
 }
 
+/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a
+/// connection is given as a whole.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
 /// A token without a `Bearer` before it.
 fn bare(token: &str) -> &str {
     let token = token.trim();
@@ -299,6 +308,13 @@ mod tests {
             assert_eq!(bare(token), "abc");
         }
         assert_eq!(bare("łłłł"), "łłłł");
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_network() {
+        let network = |address: &str| network(address.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
     }
 
     #[test]

@@ -46,6 +46,9 @@ impl Username {
     }
 }
 
+/// Characters of an address (RFC 5321, section 4.5.3.1, with its angle brackets left out).
+const MAX_EMAIL_CHARS: usize = 254;
+
 /// Longer texts need no further normalising to be refused.
 const MAX_NORMALISED: usize = 1_000;
 
@@ -72,9 +75,10 @@ impl Email {
     }
 }
 
-/// How addresses are compared: normalised (NFKC) and in lower case.
+/// How addresses are compared: normalised (NFKC) and in lower case. Cut where an address can't
+/// be one any more.
 pub fn email_key(text: &str) -> String {
-    text.trim().nfkc().take(MAX_NORMALISED).flat_map(char::to_lowercase).collect()
+    text.trim().nfkc().take(MAX_EMAIL_CHARS + 1).flat_map(char::to_lowercase).collect()
 }
 
 fn plausible_email(text: &str) -> bool {
@@ -83,8 +87,8 @@ fn plausible_email(text: &str) -> bool {
     let labels_fit = host.split('.').all(|label| !label.is_empty() && !label.starts_with('-'));
     !local.is_empty()
         && local.chars().count() <= 64
-        && text.chars().count() <= 254
-        && email_key(text).chars().count() <= 254
+        && text.chars().count() <= MAX_EMAIL_CHARS
+        && email_key(text).chars().count() <= MAX_EMAIL_CHARS
         && host.contains('.')
         && labels_fit
         && !local.contains(strange)

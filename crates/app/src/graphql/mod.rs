@@ -126,8 +126,8 @@ impl Graph {
                 format!("The document has more than {} bytes.", guard::MAX_DOCUMENT_BYTES);
             return Err(Reply::refused(&message, errors::VALIDATION_FAILED, &request_id));
         }
-        let document = parse_query(&query)
-            .map_err(|error| Reply::refused_at(error.into(), errors::PARSE_FAILED, &request_id))?;
+        let document =
+            parse_query(&query).map_err(|error| Reply::unparsed(error.into(), &request_id))?;
         guard::check(&document)
             .map_err(|why| Reply::refused(&why, errors::VALIDATION_FAILED, &request_id))?;
         let definition = selected(&document, operation_name.as_deref())

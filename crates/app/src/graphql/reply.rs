@@ -5,7 +5,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Serialize, ser::SerializeMap as _};
 
 use super::errors::{
-    BAD_USER_INPUT, INTERNAL_MESSAGE, INTERNAL_SERVER_ERROR, RATE_LIMITED, VALIDATION_FAILED,
+    BAD_USER_INPUT, INTERNAL_MESSAGE, INTERNAL_SERVER_ERROR, PARSE_FAILED, RATE_LIMITED,
+    VALIDATION_FAILED,
 };
 
 /// A response in which every error has a code and the request's id.
@@ -54,11 +55,18 @@ impl Reply {
 
     /// An operation that is not executed, and why.
     pub fn refused(message: &str, code: &str, request_id: &str) -> Self {
-        Self::refused_at(ServerError::new(message, None), code, request_id)
+        Self::refused_with(ServerError::new(message, None), code, request_id)
     }
 
-    /// The same with the place in the document.
-    pub(super) fn refused_at(mut error: ServerError, code: &str, request_id: &str) -> Self {
+    /// A document that can't be parsed, and where. The parser draws the place into its message,
+    /// however long the line is; only its last line says what was expected.
+    pub(super) fn unparsed(mut error: ServerError, request_id: &str) -> Self {
+        let expected = error.message.lines().last().unwrap_or_default();
+        error.message = format!("Syntax Error: {}", expected.trim_start_matches([' ', '=']));
+        Self::refused_with(error, PARSE_FAILED, request_id)
+    }
+
+    fn refused_with(mut error: ServerError, code: &str, request_id: &str) -> Self {
         complete(&mut error, code, request_id);
         let response = Response::from_errors(vec![error]);
         Self { response, refused: true, ill_formed: false, status: StatusCode::BAD_REQUEST }
