@@ -20,6 +20,7 @@ migrate::on_every_database!(
     a_database_without_a_schema_is_not_ready,
     a_stop_finishes_what_is_under_way,
     a_locked_database_loses_nothing,
+    a_full_database_loses_nothing,
     mysql_is_reached_by_tls_with_a_ca_file,
 );
 
@@ -184,6 +185,28 @@ async fn a_locked_database_loses_nothing(database: TestDatabase) {
     assert_eq!(ada.ask("{ posts { id } }", json!({})).await.ok()["posts"], json!([]));
     lock.rollback().await.unwrap();
     ada.post("afterwards").await;
+}
+
+async fn a_full_database_loses_nothing(mut database: TestDatabase) {
+    let Target::Sqlite(options) = database.target.clone() else { return };
+    // As a full disk: the file may not grow beyond this many pages.
+    database.target = Target::Sqlite(options.pragma("max_page_count", "60"));
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    let add = "mutation($text: String!) { addPost(post: { text: $text }) { id } }";
+    let mut written = 0;
+    let refused = loop {
+        let answer = ada.ask(add, json!({ "text": "x".repeat(9_000) })).await;
+        if answer.body.get("errors").is_some() {
+            break answer;
+        }
+        written += 1;
+        assert!(written < 200, "the database did not become full");
+    };
+    assert_eq!(refused.code(), "INTERNAL_SERVER_ERROR");
+    assert!(!refused.body.to_string().contains("full"), "{refused:?}");
+    let posts = ada.ask("{ posts(limit: 100) { id } }", json!({})).await;
+    assert_eq!(posts.ok()["posts"].as_array().unwrap().len(), written);
 }
 
 async fn mysql_is_reached_by_tls_with_a_ca_file(database: TestDatabase) {

@@ -1,6 +1,8 @@
 //! People: finding them, and their pictures.
 
-use crate::support::{Answer, BOUNDARY, Person, TestDatabase, TestServer, json, multipart};
+use crate::support::{
+    Answer, BOUNDARY, Person, TestDatabase, TestServer, client, json, multipart,
+};
 
 migrate::on_every_database!(
     a_person_is_found_by_name_in_any_case,
@@ -117,6 +119,42 @@ async fn an_uploaded_picture_is_served_in_two_sizes(database: TestDatabase) {
         let response = server.client.get(server.url(&format!("/uploads/{strange}"))).send().await;
         assert_eq!(response.unwrap().status(), 404, "{strange}");
     }
+}
+
+#[tokio::test]
+async fn pictures_are_kept_in_a_bucket() {
+    migrate::testing::with_database(migrate::testing::Engine::Sqlite, in_a_bucket).await;
+}
+
+async fn in_a_bucket(database: TestDatabase) {
+    let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") else {
+        assert!(std::env::var("TEST_NO_SKIP").is_err(), "TEST_S3_ENDPOINT is not set: run dev/test");
+        println!("skipped: TEST_S3_ENDPOINT is not set (dev/test starts a server)");
+        return;
+    };
+    let bucket = format!("pictures-{}", std::process::id());
+    let made = client().put(format!("{endpoint}/{bucket}")).send().await.unwrap();
+    assert!(made.status().is_success());
+    let server = TestServer::start_with(&database, |config| {
+        config.uploads = app::config::Uploads::S3 {
+            bucket,
+            prefix: "some/where".into(),
+            region: Some("eu-central-1".into()),
+            endpoint: Some(endpoint),
+            access_key_id: Some("test".into()),
+            secret_access_key: Some("test".to_owned().into()),
+            session_token: None,
+        };
+    });
+    let server = server.await;
+    let ada = server.join("ada").await;
+    let answer = ada.upload(&picture(false)).await;
+    let url = server.url(answer.ok()["uploadAvatar"]["url"].as_str().unwrap());
+    let served = server.client.get(url).send().await.unwrap();
+    assert_eq!(served.headers()["content-type"], "image/jpeg");
+    assert_eq!(image::load_from_memory(&served.bytes().await.unwrap()).unwrap().width(), 512);
+    let missing = server.url(&format!("/uploads/{}-512.jpg", "0".repeat(32)));
+    assert_eq!(server.client.get(missing).send().await.unwrap().status(), 404);
 }
 
 async fn what_is_no_picture_is_refused(database: TestDatabase) {

@@ -149,6 +149,9 @@ fn assert_clean(answer: &Answer) {
 
 async fn documents_that_do_not_fit_are_told_so(database: TestDatabase) {
     let server = TestServer::start(&database).await;
+    let syntax = server.ask("{ currentUser { id }", json!({})).await;
+    assert!(syntax.message().starts_with("Syntax Error: expected "), "{syntax:?}");
+    assert_eq!(syntax.body["errors"][0]["locations"], json!([{ "line": 1, "column": 21 }]));
     for (document, code) in [
         ("{", "GRAPHQL_PARSE_FAILED"),
         ("query { currentUser { id } } }", "GRAPHQL_PARSE_FAILED"),
