@@ -167,9 +167,21 @@ impl Accounts {
     /// The session that a token stands for, if it is genuine and the session goes on.
     /// `Bearer` before the token, in any case, is allowed.
     pub async fn authenticate(&self, token: &str) -> Result<Option<Session>, StoreError> {
+        let Some(claims) = self.tokens.verify(bare(token), self.clock.now()) else {
+            return Ok(None);
+        };
+        self.resume(&claims.sid).await
+    }
+
+    /// Whether a session, known from before, still goes on. Asking counts as using it: an open
+    /// socket keeps its session.
+    pub async fn goes_on(&self, session: &Session) -> Result<bool, StoreError> {
+        Ok(self.resume(&session.id).await?.is_some())
+    }
+
+    async fn resume(&self, session_id: &str) -> Result<Option<Session>, StoreError> {
         let now = self.clock.now();
-        let Some(claims) = self.tokens.verify(bare(token), now) else { return Ok(None) };
-        let Some(mut session) = self.store.session(&claims.sid, now).await? else {
+        let Some(mut session) = self.store.session(session_id, now).await? else {
             return Ok(None);
         };
         let expires_at = expiry(session.created_at, now);
@@ -178,11 +190,6 @@ impl Accounts {
             session.expires_at = expires_at;
         }
         Ok(Some(session))
-    }
-
-    /// Whether a session, known from before, still goes on.
-    pub async fn goes_on(&self, session: &Session) -> Result<bool, StoreError> {
-        Ok(self.store.session(&session.id, self.clock.now()).await?.is_some())
     }
 
     /// Ends this session.

@@ -1,8 +1,6 @@
 //! People: finding them, and their pictures.
 
-use crate::support::{
-    Answer, BOUNDARY, Person, TestDatabase, TestServer, client, json, multipart,
-};
+use crate::support::{Answer, BOUNDARY, Person, TestDatabase, TestServer, client, json, multipart};
 
 migrate::on_every_database!(
     a_person_is_found_by_name_in_any_case,
@@ -128,7 +126,10 @@ async fn pictures_are_kept_in_a_bucket() {
 
 async fn in_a_bucket(database: TestDatabase) {
     let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") else {
-        assert!(std::env::var("TEST_NO_SKIP").is_err(), "TEST_S3_ENDPOINT is not set: run dev/test");
+        assert!(
+            std::env::var("TEST_NO_SKIP").is_err(),
+            "TEST_S3_ENDPOINT is not set: run dev/test"
+        );
         println!("skipped: TEST_S3_ENDPOINT is not set (dev/test starts a server)");
         return;
     };

@@ -2,7 +2,7 @@
 
 use async_graphql::{
     Context, Object,
-    connection::{Connection, CursorType as _, Edge, OpaqueCursor},
+    connection::{CursorType as _, OpaqueCursor, PageInfo},
 };
 
 use super::{session, state, viewer};
@@ -10,7 +10,10 @@ use crate::{
     accounts::names::username_key,
     graphql::{
         errors::{ApiError, Result},
-        types::{ChatNode, Page, PostFeed, PostNode, UserNode, UsersSearch, page_size},
+        types::{
+            ChatNode, Page, PostConnection, PostEdge, PostFeed, PostNode, UserNode, UsersSearch,
+            page_size,
+        },
     },
     store::{Membership, PostFilter},
 };
@@ -90,7 +93,7 @@ impl RootQuery {
         >,
         #[graphql(desc = "Only posts after this `cursor` or `endCursor`.")] after: Option<String>,
         #[graphql(desc = "Only posts of the person of this name.")] username: Option<String>,
-    ) -> Result<Connection<OpaqueCursor<i64>, PostNode>> {
+    ) -> Result<PostConnection> {
         viewer(ctx)?;
         let first = page_size("first", first, DEFAULT_FEED, MAX_POSTS)?;
         let before = after
@@ -107,11 +110,14 @@ impl RootQuery {
         let mut posts = state(ctx)?.store.posts(filter, first + 1, 0).await?;
         let has_next_page = posts.len() as i64 > first;
         posts.truncate(first as usize);
-        let mut connection = Connection::new(before.is_some(), has_next_page);
-        connection
-            .edges
-            .extend(posts.into_iter().map(|post| Edge::new(OpaqueCursor(post.id), PostNode(post))));
-        Ok(connection)
+        let edges: Vec<PostEdge> = posts.into_iter().map(PostEdge::from).collect();
+        let page_info = PageInfo {
+            has_previous_page: before.is_some(),
+            has_next_page,
+            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+        };
+        Ok(PostConnection { edges, page_info })
     }
 
     /// The viewer's chats, the one with the latest message first.

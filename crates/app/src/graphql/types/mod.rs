@@ -10,6 +10,6 @@ pub(super) use self::{
     chat::{ChatInput, ChatNode, MAX_CHAT_MEMBERS},
     common::{Auth, FileInfo, Page, Response, Upload, page_size},
     message::{MessageInput, MessageNode},
-    post::{PostFeed, PostInput, PostNode},
+    post::{PostConnection, PostEdge, PostFeed, PostInput, PostNode},
     user::{UserNode, UsersSearch},
 };

@@ -1,6 +1,9 @@
 //! Posts.
 
-use async_graphql::{InputObject, Object, SimpleObject};
+use async_graphql::{
+    InputObject, Object, SimpleObject,
+    connection::{CursorType as _, OpaqueCursor, PageInfo},
+};
 use chrono::{DateTime, Utc};
 
 use super::{UserNode, common::instant};
@@ -30,6 +33,30 @@ impl PostNode {
     /// When it was written.
     async fn created_at(&self) -> DateTime<Utc> {
         instant(self.0.created_at)
+    }
+}
+
+/// A part of the feed, by cursor.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct PostConnection {
+    /// The posts, the newest first, each with its cursor.
+    pub(in crate::graphql) edges: Vec<PostEdge>,
+    /// Whether there are more, and where to go on.
+    pub(in crate::graphql) page_info: PageInfo,
+}
+
+/// A post and its place in the feed.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct PostEdge {
+    /// Goes on after this post when it is given as `after`.
+    pub(in crate::graphql) cursor: String,
+    /// The post.
+    node: PostNode,
+}
+
+impl From<Post> for PostEdge {
+    fn from(post: Post) -> Self {
+        Self { cursor: OpaqueCursor(post.id).encode_cursor(), node: PostNode(post) }
     }
 }
 
