@@ -113,11 +113,8 @@ impl Server {
                 accepted = accept(&listener, &places) => accepted,
             };
             let Some((stream, peer, place)) = accepted else { continue };
-            let connection = serve(stream, peer, router.clone(), lifecycle.clone());
-            lifecycle.tasks().spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            let peer = Peer { address: peer, place: Arc::new(place) };
+            lifecycle.tasks().spawn(serve(stream, peer, router.clone(), lifecycle.clone()));
         }
 
         drop(listener);
@@ -215,12 +212,13 @@ async fn accept(
 
 /// Serves one connection until it ends, or, once the server stops, until the request that is
 /// under way is answered. An upgraded connection is the socket's own from then on.
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, lifecycle: Lifecycle) {
+async fn serve(stream: TcpStream, peer: Peer, router: Router, lifecycle: Lifecycle) {
     // Small answers leave at once.
     let _ = stream.set_nodelay(true);
+    let address = peer.address;
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer.clone());
         router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()
@@ -237,7 +235,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, lifecycle: L
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "a connection broke");
+        tracing::debug!(%error, %address, "a connection broke");
     }
 }
 

@@ -125,7 +125,11 @@ impl FromArgMatches for Settings {
 
 impl Args for StoreSettings {
     fn augment_args(command: Command) -> Command {
-        add_arguments(command, &[Scope::Store])
+        // Global, so that they may also stand behind `migrate up`.
+        add_arguments(command, &[Scope::Store]).mut_args(|arg| match arg.get_id().as_str() {
+            "help" | "version" => arg,
+            _ => arg.global(true),
+        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Positioned,
-    parser::types::{ExecutableDocument, FragmentDefinition, Selection, SelectionSet},
+    parser::types::{
+        ExecutableDocument, FragmentDefinition, OperationType, Selection, SelectionSet,
+    },
 };
 
 /// Bytes of a document.
@@ -60,7 +62,12 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), String> {
     let mut walk = Walk { fragments: &document.fragments, known: HashMap::new() };
     let mut size = Size::default();
     for (_, operation) in document.operations.iter() {
-        size.add(walk.selection_set(&operation.node.selection_set.node)?);
+        let selected = walk.selection_set(&operation.node.selection_set.node)?;
+        // GraphQL specification, section 5.2.4.1.
+        if operation.node.ty == OperationType::Subscription && selected.root_fields != 1 {
+            return Err("A subscription has exactly one field at the root.".to_owned());
+        }
+        size.add(selected);
         size.directives = size.directives.saturating_add(operation.node.directives.len() as u64);
     }
     // A fragment that nothing spreads is validated all the same.
@@ -190,6 +197,13 @@ mod tests {
         assert!(checked(&format!("{{{}}}", "a ".repeat(21))).unwrap_err().contains("root"));
         let deep = format!("{}{}", "{a".repeat(21), "}".repeat(21));
         assert!(checked(&deep).unwrap_err().contains("levels"));
+    }
+
+    #[test]
+    fn a_subscription_has_one_field() {
+        assert!(checked("subscription { a { b c } }").is_ok());
+        assert!(checked("subscription { a b }").unwrap_err().contains("exactly one"));
+        assert!(checked("subscription { a ...s } fragment s on R { b }").is_err());
     }
 
     #[test]

@@ -1,19 +1,27 @@
 //! Which address a request comes from.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::http::{Extensions, HeaderMap};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// The other end of the connection; the server puts it into every request.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+/// The connection that a request came by; the server puts it into every request.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The other end.
+    pub address: SocketAddr,
+    /// Its place among those served at once, for whoever keeps the connection: a socket.
+    pub place: Arc<OwnedSemaphorePermit>,
+}
 
 /// The client's address: the connection's other end, or, behind `trusted_proxies` proxies that
 /// each append to `X-Forwarded-For`, the entry that the outermost of them wrote. What stands
 /// further left the client may have written itself.
 pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted_proxies: usize) -> IpAddr {
-    let peer =
-        extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let peer = extensions
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip());
     if trusted_proxies == 0 {
         return peer.to_canonical();
     }
@@ -34,11 +42,14 @@ fn parse(entry: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     fn seen(forwarded: &[&'static str], trusted: usize) -> String {
         let mut extensions = Extensions::new();
-        extensions.insert(Peer(([10, 0, 0, 9], 1234).into()));
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        extensions.insert(Peer { address: ([10, 0, 0, 9], 1234).into(), place: Arc::new(place) });
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());

@@ -283,6 +283,9 @@ async fn the_schema_is_migrated_and_shown_by_the_binary(database: TestDatabase) 
     let pending = run(&["migrate", "status"]);
     assert_eq!(pending.status.code(), Some(3), "{pending:?}");
     assert!(text(&pending.stdout).contains("create_users"), "{pending:?}");
+    let misplaced = run(&["migrate", "status", "--database-url", "sqlite://other.db"]);
+    assert_eq!(misplaced.status.code(), Some(3), "{misplaced:?}");
+    assert!(!folder.path().join("other.db").exists());
     let applied = run(&["migrate", "up"]);
     assert!(applied.status.success(), "{applied:?}");
     let current = run(&["migrate", "status", "--json"]);

@@ -121,10 +121,6 @@ async fn an_uploaded_picture_is_served_in_two_sizes(database: TestDatabase) {
 
 #[tokio::test]
 async fn pictures_are_kept_in_a_bucket() {
-    migrate::testing::with_database(migrate::testing::Engine::Sqlite, in_a_bucket).await;
-}
-
-async fn in_a_bucket(database: TestDatabase) {
     let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") else {
         assert!(
             std::env::var("TEST_NO_SKIP").is_err(),
@@ -133,6 +129,11 @@ async fn in_a_bucket(database: TestDatabase) {
         println!("skipped: TEST_S3_ENDPOINT is not set (dev/test starts a server)");
         return;
     };
+    let in_a_bucket = |database| in_a_bucket(database, endpoint);
+    migrate::testing::with_database(migrate::testing::Engine::Sqlite, in_a_bucket).await;
+}
+
+async fn in_a_bucket(database: TestDatabase, endpoint: String) {
     let bucket = format!("pictures-{}", std::process::id());
     let made = client().put(format!("{endpoint}/{bucket}")).send().await.unwrap();
     assert!(made.status().is_success());
@@ -149,11 +150,11 @@ async fn in_a_bucket(database: TestDatabase) {
     });
     let server = server.await;
     let ada = server.join("ada").await;
-    let answer = ada.upload(&picture(false)).await;
+    let answer = ada.upload(&self::picture(false)).await;
     let url = server.url(answer.ok()["uploadAvatar"]["url"].as_str().unwrap());
-    let served = server.client.get(url).send().await.unwrap();
-    assert_eq!(served.headers()["content-type"], "image/jpeg");
-    assert_eq!(image::load_from_memory(&served.bytes().await.unwrap()).unwrap().width(), 512);
+    let picture = server.client.get(url).send().await.unwrap();
+    assert_eq!(picture.headers()["content-type"], "image/jpeg");
+    assert_eq!(image::load_from_memory(&picture.bytes().await.unwrap()).unwrap().width(), 512);
     let missing = server.url(&format!("/uploads/{}-512.jpg", "0".repeat(32)));
     assert_eq!(server.client.get(missing).send().await.unwrap().status(), 404);
 }

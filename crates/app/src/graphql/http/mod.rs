@@ -20,7 +20,7 @@ use axum::{
 use self::media::MediaType;
 use super::{Caller, Graph, Operation, Reply, errors::BAD_USER_INPUT, ws};
 use crate::{
-    http::{RequestId, client, cookies, is_cross_site},
+    http::{RequestId, client, client::Peer, cookies, is_cross_site},
     store::{Session, StoreError},
 };
 
@@ -175,7 +175,7 @@ async fn upgrade(graph: Graph, request: Request) -> Response {
         None
     };
     let caller = caller(&graph, &parts, session, id);
-    ws::upgrade(graph, upgrade, caller)
+    ws::upgrade(graph, upgrade, caller, parts.extensions.remove::<Peer>())
 }
 
 fn caller(graph: &Graph, parts: &Parts, session: Option<Session>, request_id: String) -> Caller {

@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 
 use self::{protocol::Dialect, socket::Socket};
 use super::{Caller, Graph};
+use crate::http::client::Peer;
 
 /// The largest message that a client may send: the longest document that is allowed and the
 /// variables of the longest post fit several times.
@@ -66,12 +67,18 @@ impl Default for Timings {
 ///
 /// Speaks [graphql-transport-ws] and the older [graphql-ws]; a client that offers neither is
 /// told so with a close code, because that is all that a browser shows to its page. The caller's
-/// session counts unless `connection_init` brings a token.
+/// session counts unless `connection_init` brings a token. The connection's place among those
+/// that are served at once is kept until the socket closes.
 ///
 /// [graphql-transport-ws]: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 /// [graphql-ws]: https://github.com/apollographql/subscriptions-transport-ws/blob/master/PROTOCOL.md
-pub fn upgrade(graph: Graph, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
-    upgrade_with(graph, upgrade, caller, Timings::default())
+pub fn upgrade(
+    graph: Graph,
+    upgrade: WebSocketUpgrade,
+    caller: Caller,
+    peer: Option<Peer>,
+) -> Response {
+    upgrade_with(graph, upgrade, caller, peer, Timings::default())
 }
 
 /// The same with other timings, for tests.
@@ -79,6 +86,7 @@ pub fn upgrade_with(
     graph: Graph,
     upgrade: WebSocketUpgrade,
     caller: Caller,
+    peer: Option<Peer>,
     timings: Timings,
 ) -> Response {
     let upgrade = upgrade
@@ -111,7 +119,7 @@ pub fn upgrade_with(
                     }
                     None => socket::turn_away(io, timings).await,
                 }
-                drop(tracked);
+                drop((tracked, peer));
             }
             .instrument(span)
         })

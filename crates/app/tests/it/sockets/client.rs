@@ -173,7 +173,7 @@ pub(super) async fn serve_with(state: &SharedState, timings: ws::Timings) -> Soc
     let handler = move |upgrade: WebSocketUpgrade| async move {
         let address = [127, 0, 0, 1].into();
         let caller = Caller { session: None, address, request_id: "test".to_owned() };
-        ws::upgrade_with(graph, upgrade, caller, timings)
+        ws::upgrade_with(graph, upgrade, caller, None, timings)
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
