@@ -16,6 +16,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod migrations;
 mod readiness;
+mod routes;
 mod seeding;
 pub mod server;
 pub mod state;

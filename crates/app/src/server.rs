@@ -20,15 +20,16 @@ use tower::ServiceExt as _;
 
 use crate::{
     accounts::Accounts,
-    avatars::{self, Avatars, S3Settings},
+    avatars::{self, Avatars},
     clock::Clock,
     config::{Config, Uploads},
     events::Events,
     graphql::Graph,
-    http::{self, client::Peer},
+    http::client::Peer,
     lifecycle::{DRAIN, Lifecycle},
     migrations,
     readiness::Readiness,
+    routes,
     seeding::{self, SeedError},
     state::{AppState, SharedState},
     store::Store,
@@ -85,7 +86,7 @@ impl Server {
                 Err(error) => return Err(error.into()),
             }
         }
-        let router = http::router(Graph::new(Arc::clone(&state)));
+        let router = routes::router(Graph::new(Arc::clone(&state)));
         Ok(Self { listener, address, router, state })
     }
 
@@ -170,25 +171,7 @@ fn assemble(config: &Config, clock: Clock, migrator: Migrator) -> Result<SharedS
 pub(crate) fn keep_avatars(uploads: &Uploads) -> Result<Avatars, avatars::SetupError> {
     match uploads {
         Uploads::Folder(folder) => Avatars::folder(folder),
-        Uploads::S3 {
-            bucket,
-            prefix,
-            region,
-            endpoint,
-            access_key_id,
-            secret_access_key,
-            session_token,
-        } => Avatars::s3(
-            bucket,
-            prefix,
-            S3Settings {
-                region: region.clone(),
-                endpoint: endpoint.clone(),
-                access_key_id: access_key_id.clone(),
-                secret_access_key: secret_access_key.clone(),
-                session_token: session_token.clone(),
-            },
-        ),
+        Uploads::S3 { bucket, prefix, settings } => Avatars::s3(bucket, prefix, settings.clone()),
     }
 }
 

@@ -8,26 +8,55 @@
 //! `debug` does not log SQL statements; `debug,sqlx=debug` does, and even then never the values
 //! bound to them.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::set_global_default};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::config::{ConfigError, LogConfig, LogFormat};
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A filter as `tracing-subscriber` reads it.
+    pub filter: String,
+    /// How events are written.
+    pub format: LogFormat,
+}
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people, on standard error.
+    Text,
+    /// For programs, one JSON object a line on standard output.
+    Json,
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
 
 /// Libraries that say more than an operator asked for. Names stand for all that start with them.
 const QUIET: &str =
     "hyper=warn,object_store=warn,reqwest=warn,rustls=warn,sqlx=warn,tungstenite=warn";
 
 /// Starts logging for the whole process. Only the first call of a process succeeds.
-pub fn init(log: &LogConfig) -> Result<(), ConfigError> {
-    let filter = filter(&log.filter)
-        .map_err(|why| ConfigError::new(format!("the log filter {:?} {why}", log.filter)))?;
+///
+/// # Errors
+/// What to tell the person who runs this program.
+pub fn init(log: &LogConfig) -> Result<(), String> {
+    let filter =
+        filter(&log.filter).map_err(|why| format!("the log filter {:?} {why}", log.filter))?;
     let installed = match log.format {
         LogFormat::Text => set_global_default(text(filter, io::stderr, io::stderr().is_terminal())),
         LogFormat::Json => set_global_default(json(filter, io::stdout)),
     };
-    installed.map_err(|error| ConfigError::new(format!("cannot start logging: {error}")))
+    installed.map_err(|error| format!("cannot start logging: {error}"))
 }
 
 /// Tells whether a filter can be used; an error continues the sentence `"the filter" …`.
@@ -152,6 +181,6 @@ mod tests {
             assert!(error.starts_with("is not a log filter"), "{text}: {error}");
         }
         let log = LogConfig { filter: "app=loud".into(), format: LogFormat::Text };
-        assert!(init(&log).unwrap_err().to_string().contains("app=loud"));
+        assert!(init(&log).unwrap_err().contains("app=loud"));
     }
 }

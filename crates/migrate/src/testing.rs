@@ -115,34 +115,26 @@ impl TestDatabase {
 macro_rules! on_every_database {
     ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => {
         mod sqlite {
-            $(
-                $(#[$attribute])*
-                #[::tokio::test]
-                async fn $test() {
-                    $crate::testing::with_database($crate::testing::Engine::Sqlite, super::$test)
-                        .await;
-                }
-            )+
+            $($crate::__test_on!(Sqlite, $(#[$attribute])* $test);)+
         }
         mod mysql {
-            $(
-                $(#[$attribute])*
-                #[::tokio::test]
-                async fn $test() {
-                    $crate::testing::with_database($crate::testing::Engine::MySql, super::$test)
-                        .await;
-                }
-            )+
+            $($crate::__test_on!(MySql, $(#[$attribute])* $test);)+
         }
         mod mariadb {
-            $(
-                $(#[$attribute])*
-                #[::tokio::test]
-                async fn $test() {
-                    $crate::testing::with_database($crate::testing::Engine::MariaDb, super::$test)
-                        .await;
-                }
-            )+
+            $($crate::__test_on!(MariaDb, $(#[$attribute])* $test);)+
+        }
+    };
+}
+
+/// One test of [`on_every_database!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test_on {
+    ($engine:ident, $(#[$attribute:meta])* $test:ident) => {
+        $(#[$attribute])*
+        #[::tokio::test]
+        async fn $test() {
+            $crate::testing::with_database($crate::testing::Engine::$engine, super::$test).await;
         }
     };
 }

@@ -43,8 +43,10 @@ pub use self::{
     secrets::Random,
     setting::{Fallback, Flag, Scope, Setting},
     table::{SETTINGS, reference_table},
-    types::{Config, DatabaseConfig, LogConfig, LogFormat, Mode, StoreConfig, Uploads},
+    types::{Config, DatabaseConfig, Mode, StoreConfig, Uploads},
 };
+
+use crate::telemetry::{LogConfig, LogFormat};
 
 /// A valid configuration of which nothing has been made on disk yet.
 pub struct Resolved {

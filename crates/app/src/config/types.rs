@@ -3,7 +3,9 @@
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use migrate::Target;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretSlice;
+
+use crate::{avatars::S3Settings, telemetry::LogConfig};
 
 /// How careful to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,37 +81,9 @@ pub enum Uploads {
         bucket: String,
         /// What names start with, without slashes around it; may be empty.
         prefix: String,
-        /// The region, if it was set.
-        region: Option<String>,
-        /// The address of another service than Amazon's: `http://` or `https://`, no slash at the
-        /// end.
-        endpoint: Option<String>,
-        /// The access key, set exactly if its secret is; otherwise the cloud's own credentials
-        /// apply.
-        access_key_id: Option<String>,
-        /// The secret of the access key.
-        secret_access_key: Option<SecretString>,
-        /// The session token of a temporary access key.
-        session_token: Option<SecretString>,
+        /// How to reach it.
+        settings: S3Settings,
     },
-}
-
-/// What is logged, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// A filter as `tracing-subscriber` reads it.
-    pub filter: String,
-    /// How events are written.
-    pub format: LogFormat,
-}
-
-/// How events are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people, on standard error.
-    Text,
-    /// For programs, one JSON object a line on standard output.
-    Json,
 }
 
 impl fmt::Display for Mode {
@@ -117,15 +91,6 @@ impl fmt::Display for Mode {
         formatter.write_str(match self {
             Self::Development => "development",
             Self::Production => "production",
-        })
-    }
-}
-
-impl fmt::Display for LogFormat {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Text => "text",
-            Self::Json => "json",
         })
     }
 }

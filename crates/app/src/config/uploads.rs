@@ -5,6 +5,8 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::avatars::S3Settings;
+
 use super::{
     Uploads,
     lookup::{Lookup, Source},
@@ -97,11 +99,7 @@ fn bucket_settings(lookup: &mut Lookup<'_>, place: Option<(String, String)>) -> 
     Some(Uploads::S3 {
         bucket,
         prefix,
-        region,
-        endpoint,
-        access_key_id,
-        secret_access_key,
-        session_token,
+        settings: S3Settings { region, endpoint, access_key_id, secret_access_key, session_token },
     })
 }
 

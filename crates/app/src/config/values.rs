@@ -6,7 +6,8 @@ use std::{
     path::PathBuf,
 };
 
-use super::{LogFormat, Mode};
+use super::Mode;
+use crate::telemetry::LogFormat;
 
 /// `IP:PORT`, `localhost:PORT`, `[::1]:PORT`, `:PORT` or `PORT`. A port alone keeps the mode's own
 /// address, so that moving to another port never opens a development server to the network.

@@ -141,11 +141,13 @@ async fn in_a_bucket(database: TestDatabase, endpoint: String) {
         config.uploads = app::config::Uploads::S3 {
             bucket,
             prefix: "some/where".into(),
-            region: Some("eu-central-1".into()),
-            endpoint: Some(endpoint),
-            access_key_id: Some("test".into()),
-            secret_access_key: Some("test".to_owned().into()),
-            session_token: None,
+            settings: app::avatars::S3Settings {
+                region: Some("eu-central-1".into()),
+                endpoint: Some(endpoint),
+                access_key_id: Some("test".into()),
+                secret_access_key: Some("test".to_owned().into()),
+                session_token: None,
+            },
         };
     });
     let server = server.await;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use app::{
     clock::Clock,
-    config::{Config, DatabaseConfig, LogConfig, LogFormat, Mode, Uploads},
+    config::{Config, DatabaseConfig, Mode, Uploads},
     server::Server,
     state::SharedState,
     store::Store,
+    telemetry::{LogConfig, LogFormat},
 };
 pub(crate) use migrate::testing::TestDatabase;
 use reqwest::{

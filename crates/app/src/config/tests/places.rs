@@ -4,6 +4,7 @@ use secrecy::ExposeSecret;
 use sqlx::mysql::MySqlSslMode;
 
 use super::*;
+use crate::avatars::S3Settings;
 
 #[test]
 fn parts_of_an_address_make_a_database() {
@@ -57,12 +58,11 @@ fn uploads_go_to_a_folder_or_a_bucket() {
         ("AWS_ENDPOINT_URL", "http://minio:9000/"),
     ];
     let resolved = to("s3://pictures/of/ours/", &keys).unwrap();
-    let Uploads::S3 { bucket, prefix, region, endpoint, access_key_id, session_token, .. } =
-        &resolved.store.uploads
-    else {
+    let Uploads::S3 { bucket, prefix, settings } = &resolved.store.uploads else {
         panic!("a bucket was asked for")
     };
     assert_eq!((bucket.as_str(), prefix.as_str()), ("pictures", "of/ours"));
+    let S3Settings { region, endpoint, access_key_id, session_token, .. } = settings;
     assert_eq!(endpoint.as_deref(), Some("http://minio:9000"));
     assert_eq!((region.as_deref(), access_key_id.as_deref()), (Some("eu-west-1"), Some("id")));
     assert!(session_token.is_none());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,22 +13,19 @@ use futures_util::FutureExt as _;
 use tokio::time::timeout;
 use tracing::{Instrument as _, field};
 
-use crate::graphql::Reply;
+use crate::{
+    graphql::Reply,
+    http::{RequestId, request_id},
+};
 
 /// How long a request may take, from its head to the head of its response; what a client takes
 /// to send the body is part of it.
 const LIMIT: Duration = Duration::from_secs(30);
 
-const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What a request is called, in the log and in every error.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub String);
-
 /// Handles a request with all that surrounds it.
 pub(super) async fn surround(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = incoming_id(request.headers()).unwrap_or_else(new_id);
+    let RequestId(id) = RequestId::of(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -46,7 +43,7 @@ pub(super) async fn surround(mut request: Request, next: Next) -> Response {
     };
 
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(HEADER, value);
+        response.headers_mut().insert(request_id::HEADER, value);
     }
     let status = response.status().as_u16();
     let duration_ms = started.elapsed().as_micros() as f64 / 1_000.0;
@@ -59,20 +56,6 @@ pub(super) async fn surround(mut request: Request, next: Next) -> Response {
         }
     });
     response
-}
-
-/// The id that a proxy or client gave, if it is fit to be repeated and logged.
-fn incoming_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get(HEADER)?.to_str().ok()?;
-    let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=');
-    ((1..=64).contains(&id.len()) && id.bytes().all(fit)).then(|| id.to_owned())
-}
-
-fn new_id() -> String {
-    let mut bytes = [0; 8];
-    // Without randomness an id is less unique, and nothing else.
-    let _ = getrandom::fill(&mut bytes);
-    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 fn unexpected(status: StatusCode, id: &str) -> Response {
