@@ -10,8 +10,11 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::names::NewPassword;
 
-/// Hashes computed at once: more would only wait for a core, each holding 19 MiB.
-const AT_ONCE: usize = 4;
+/// Hashes computed at once: half of the cores, so that the other half goes on serving, and four
+/// at most, each of which holds 19 MiB.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
+}
 
 /// Computes and checks password hashes.
 pub(super) struct Passwords {
@@ -22,7 +25,7 @@ pub(super) struct Passwords {
 
 impl Passwords {
     pub(super) fn new() -> Self {
-        Self { at_once: Arc::new(Semaphore::new(AT_ONCE)), nobody: OnceCell::new() }
+        Self { at_once: Arc::new(Semaphore::new(at_once())), nobody: OnceCell::new() }
     }
 
     /// The hash of a password, as a PHC string with its parameters and salt.
