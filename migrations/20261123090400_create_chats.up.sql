@@ -1,5 +1,5 @@
--- A conversation. `pair_key` ("lower id:higher id") stands only on chats of two people and makes
--- the chat of a pair unique, whoever starts it and however many start it at once.
+-- A conversation. `pair_key` ("lower id:higher id") stands only on chats of two people, or of one
+-- with themselves, and makes those unique, whoever starts it and however many start it at once.
 CREATE TABLE chats (
     id INTEGER NOT NULL PRIMARY KEY /*! AUTO_INCREMENT */,
     pair_key VARCHAR(48) NULL,

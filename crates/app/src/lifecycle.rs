@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long connections may take to finish what they are doing after the server was asked to
-/// stop. With what follows it stays below 25 seconds, which leaves room in ECS's 30.
-pub const DRAIN: Duration = Duration::from_secs(20);
+/// How long a server in production goes on accepting connections after it was asked to stop.
+pub const LINGER: Duration = Duration::from_secs(5);
+/// How long connections may then take to finish what they are doing. With the above and what
+/// follows it stays below 25 seconds, which leaves room in ECS's 30.
+pub const DRAIN: Duration = Duration::from_secs(17);
 
 /// Tells the parts of a server that it is stopping, and knows which of them are still busy.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
     stopping: CancellationToken,
+    closing: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Lifecycle {
-    /// Begins the end: readiness turns false, sockets close, nothing new is accepted.
+    /// Begins the end: readiness turns false, sockets close.
     pub fn stop(&self) {
         self.stopping.cancel();
     }
@@ -29,6 +32,16 @@ impl Lifecycle {
     /// Waits for the end to begin.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;
+    }
+
+    /// Goes on with the end: nothing new is accepted, connections finish what is under way.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Waits until connections are to be closed.
+    pub async fn closing(&self) {
+        self.closing.cancelled().await;
     }
 
     /// The tasks that the end waits for: sockets, which the HTTP server forgets once they are

@@ -65,6 +65,7 @@ pub struct Server {
     address: SocketAddr,
     router: Router,
     state: SharedState,
+    linger: Duration,
 }
 
 impl Server {
@@ -87,7 +88,7 @@ impl Server {
             }
         }
         let router = routes::router(Graph::new(Arc::clone(&state)));
-        Ok(Self { listener, address, router, state })
+        Ok(Self { listener, address, router, state, linger: config.linger })
     }
 
     /// Where it listens.
@@ -100,17 +101,23 @@ impl Server {
         &self.state
     }
 
-    /// Serves until its lifecycle says to stop, then finishes what is under way for at most
-    /// [`DRAIN`].
+    /// Serves until its lifecycle says to stop and for as long as it lingers, then finishes what
+    /// is under way for at most [`DRAIN`].
     pub async fn run(self) {
-        let Self { listener, router, state, .. } = self;
+        let Self { listener, router, state, linger, .. } = self;
         let lifecycle = state.lifecycle.clone();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let sweeper = tokio::spawn(sweep_sessions(Arc::clone(&state)));
+        let end = lifecycle.clone();
+        tokio::spawn(async move {
+            end.stopping().await;
+            sleep(linger).await;
+            end.close();
+        });
 
         loop {
             let accepted = tokio::select! {
-                () = lifecycle.stopping() => break,
+                () = lifecycle.closing() => break,
                 accepted = accept(&listener, &places) => accepted,
             };
             let Some((stream, peer, place)) = accepted else { continue };
@@ -212,7 +219,7 @@ async fn serve(stream: TcpStream, peer: Peer, router: Router, lifecycle: Lifecyc
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = lifecycle.stopping() => {
+        () = lifecycle.closing() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

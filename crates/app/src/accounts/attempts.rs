@@ -1,7 +1,8 @@
 //! How often somebody may fail: one bucket of attempts per key, refilled one at a time.
 //!
-//! An attempt is taken before the password is checked and given back when it was right, so that
-//! many guesses at the same moment count as many. Kept in memory: every process counts for
+//! An attempt is taken before the password is checked, so that many guesses at the same moment
+//! count as many, and given back unless the password was wrong: neither those who are right nor
+//! those whom an outage keeps from an answer have to wait. Kept in memory: every process counts for
 //! itself, and a restart forgives.
 
 use std::collections::HashMap;
@@ -27,11 +28,12 @@ pub struct Attempts<K: Hash + Eq + Clone> {
     full_at: Mutex<HashMap<K, Micros>>,
 }
 
-/// An attempt that was taken. Dropped, it counts as failed.
+/// An attempt that was taken. Given back when it is dropped, unless it [counts](Self::count).
 #[must_use]
 pub struct Attempt<'a, K: Hash + Eq + Clone> {
     attempts: &'a Attempts<K>,
     key: K,
+    counts: bool,
 }
 
 impl<K: Hash + Eq + Clone> Attempts<K> {
@@ -60,7 +62,7 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
         if buckets.len() < MAX_KEYS || buckets.contains_key(&key) {
             buckets.insert(key.clone(), full_at);
         }
-        Ok(Attempt { attempts: self, key })
+        Ok(Attempt { attempts: self, key, counts: false })
     }
 
     fn buckets(&self) -> MutexGuard<'_, HashMap<K, Micros>> {
@@ -70,9 +72,17 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
 }
 
 impl<K: Hash + Eq + Clone> Attempt<'_, K> {
-    /// Gives the attempt back.
-    pub fn forgive(self) {
-        if let Some(full_at) = self.attempts.buckets().get_mut(&self.key) {
+    /// The attempt failed.
+    pub fn count(mut self) {
+        self.counts = true;
+    }
+}
+
+impl<K: Hash + Eq + Clone> Drop for Attempt<'_, K> {
+    fn drop(&mut self) {
+        if !self.counts
+            && let Some(full_at) = self.attempts.buckets().get_mut(&self.key)
+        {
             *full_at -= self.attempts.refill;
         }
     }
@@ -88,23 +98,26 @@ mod tests {
     fn failures_run_out_and_come_back_one_by_one() {
         let clock = Clock::manual();
         let attempts = Attempts::new(clock.clone(), 3, MINUTE);
+        let fail = |name| attempts.begin(name).map(Attempt::count);
         for _ in 0..3 {
-            assert!(attempts.begin("ada").is_ok());
+            assert!(fail("ada").is_ok());
         }
-        assert_eq!(attempts.begin("ada").err(), Some(MINUTE));
-        assert!(attempts.begin("ben").is_ok());
+        assert_eq!(fail("ada").err(), Some(MINUTE));
+        assert!(fail("ben").is_ok());
         clock.advance(Duration::from_secs(45));
-        assert_eq!(attempts.begin("ada").err(), Some(Duration::from_secs(15)));
+        assert_eq!(fail("ada").err(), Some(Duration::from_secs(15)));
         clock.advance(Duration::from_secs(15));
-        assert!(attempts.begin("ada").is_ok());
-        assert!(attempts.begin("ada").is_err());
+        assert!(fail("ada").is_ok());
+        assert!(fail("ada").is_err());
     }
 
     #[test]
-    fn success_costs_nothing() {
+    fn what_did_not_fail_costs_nothing_but_counts_while_it_lasts() {
         let attempts = Attempts::new(Clock::manual(), 3, MINUTE);
         for _ in 0..100 {
-            attempts.begin("ada").ok().unwrap().forgive();
+            drop(attempts.begin("ada").ok().unwrap());
         }
+        let _under_way: Vec<_> = (0..3).map(|_| attempts.begin("ada").ok().unwrap()).collect();
+        assert!(attempts.begin("ada").is_err());
     }
 }

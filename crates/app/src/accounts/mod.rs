@@ -22,7 +22,7 @@ use self::{
 };
 use crate::{
     clock::{Clock, Micros, micros},
-    store::{NewUser, Session, Store, StoreError, User},
+    store::{Credentials, NewUser, Session, Store, StoreError, User},
 };
 
 /// A session ends this long after its last use.
@@ -92,6 +92,8 @@ pub struct Accounts {
     tokens: Tokens,
     passwords: Passwords,
     by_account: Attempts<String>,
+    /// For people who are signed in and show their password again.
+    by_user: Attempts<i64>,
     by_address: Attempts<IpAddr>,
     ended: broadcast::Sender<SessionsEnded>,
 }
@@ -103,6 +105,7 @@ impl Accounts {
             tokens: Tokens::new(secret),
             passwords: Passwords::new(),
             by_account: Attempts::new(clock.clone(), PER_ACCOUNT.0, PER_ACCOUNT.1),
+            by_user: Attempts::new(clock.clone(), PER_ACCOUNT.0, PER_ACCOUNT.1),
             by_address: Attempts::new(clock.clone(), PER_ADDRESS.0, PER_ADDRESS.1),
             ended: broadcast::channel(256).0,
             store,
@@ -138,7 +141,7 @@ impl Accounts {
                 error.into()
             }
         })?;
-        self.begin(user).await
+        self.begin(user, &new.password_hash).await
     }
 
     /// Checks an address and a password. Takes the same time whether or not the address is
@@ -157,11 +160,12 @@ impl Accounts {
         let credentials = self.store.credentials_by_email(&email_key).await?;
         let hash = credentials.as_ref().map(|known| known.password_hash.clone());
         let right = self.verify(password, hash).await?;
-        let user = credentials.filter(|_| right).ok_or(AccountError::WrongCredentials)?.user;
-
-        by_address.forgive();
-        by_account.forgive();
-        self.begin(user).await
+        let Some(Credentials { user, password_hash }) = credentials.filter(|_| right) else {
+            by_address.count();
+            by_account.count();
+            return Err(AccountError::WrongCredentials);
+        };
+        self.begin(user, &password_hash).await
     }
 
     /// The session that a token stands for, if it is genuine and the session goes on.
@@ -215,18 +219,22 @@ impl Accounts {
     ) -> Result<SignedIn, AccountError> {
         let new = NewPassword::parse(new)?;
         let attempt = self
-            .by_account
-            .begin(format!("user {}", user.id))
+            .by_user
+            .begin(user.id)
             .map_err(|retry_after| AccountError::TooManyAttempts { retry_after })?;
         let credentials = self.store.credentials_by_id(user.id).await?;
-        let hash = credentials.map(|known| known.password_hash);
-        if !self.verify(current, hash).await? {
+        let old = credentials.map(|known| known.password_hash);
+        if !self.verify(current, old.clone()).await? {
+            attempt.count();
             return Err(AccountError::WrongPassword);
         }
-        attempt.forgive();
         let hash = self.hash(new).await?;
         let signed_in = self.fresh(user.clone())?;
-        self.store.change_password(&hash, &signed_in.session).await?;
+        let old = old.unwrap_or_default();
+        if !self.store.change_password(&old, &hash, &signed_in.session).await? {
+            // Somebody else changed it in the meantime.
+            return Err(AccountError::WrongPassword);
+        }
         self.announce(SessionsEnded::OfUser(user.id));
         Ok(signed_in)
     }
@@ -250,10 +258,14 @@ impl Accounts {
         self.passwords.verify(password, hash).await.map_err(AccountError::Internal)
     }
 
-    async fn begin(&self, user: User) -> Result<SignedIn, AccountError> {
+    async fn begin(&self, user: User, password_hash: &str) -> Result<SignedIn, AccountError> {
         let signed_in = self.fresh(user)?;
-        self.store.create_session(&signed_in.session).await?;
-        Ok(signed_in)
+        if self.store.create_session(&signed_in.session, password_hash).await? {
+            Ok(signed_in)
+        } else {
+            // The password was changed while it was being checked.
+            Err(AccountError::WrongCredentials)
+        }
     }
 
     fn fresh(&self, user: User) -> Result<SignedIn, AccountError> {

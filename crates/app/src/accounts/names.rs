@@ -1,7 +1,7 @@
 //! What people may be called and sign in with: text in, valid values or a reason out. Pure.
 
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
-use unicode_security::MixedScript as _;
+use unicode_security::{GeneralSecurityProfile as _, MixedScript as _};
 
 /// Why a text is not acceptable, in words for the person who typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,14 @@ impl Username {
         if !shown.chars().enumerate().all(|(index, c)| allowed(c) || marked((index, c))) {
             return invalid(FIELD, "A username has letters, digits, `_`, `.` and `-` only.");
         }
+        // Unicode's list of what belongs into identifiers leaves out what can't be seen.
+        let visible =
+            |c: char| !c.is_alphanumeric() && !is_combining_mark(c) || c.identifier_allowed();
+        let piled_up = shown.chars().collect::<Vec<_>>();
+        let piled_up = piled_up.windows(3).any(|three| three.iter().all(|c| is_combining_mark(*c)));
+        if piled_up || !shown.chars().all(visible) {
+            return invalid(FIELD, "A username has letters that everybody can see and tell apart.");
+        }
         if !shown.is_single_script() {
             // "pаypal" with a Cyrillic а looks like somebody else.
             return invalid(FIELD, "The letters of a username are of one script.");
@@ -54,7 +62,9 @@ const MAX_NORMALISED: usize = 1_000;
 
 /// How names are compared and searched: normalised (NFKC) and in lower case.
 pub fn username_key(text: &str) -> String {
-    text.trim().nfkc().take(MAX_NORMALISED).flat_map(char::to_lowercase).nfkc().collect()
+    // Up and down again, because some letters have two lower cases (σ, ς).
+    let upper = text.trim().nfkc().take(MAX_NORMALISED).flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// An address that looks like one: something, `@`, a host with a dot; 254 characters at most.
@@ -158,6 +168,12 @@ mod tests {
             "a\0bc",
             "🙂🙂🙂",
             "\u{fdfa}",
+            "ada\u{34f}",
+            "a\u{34f}da",
+            "ada\u{fe0f}",
+            "\u{3164}\u{3164}\u{3164}",
+            "김철수\u{3164}",
+            "a\u{301}\u{301}\u{301}\u{301}bc",
             "a".repeat(33).as_str(),
         ] {
             assert!(Username::parse(name).is_err(), "{name:?}");
@@ -168,6 +184,7 @@ mod tests {
     fn names_that_differ_in_case_or_encoding_are_the_same() {
         let key = |name| Username::parse(name).unwrap().key;
         assert_eq!(key("ADA"), key("ada"));
+        assert_eq!(key("ΟΔΥΣΣΕΥΣ"), key("Οδυσσευς"));
         assert_eq!(key("Zoe\u{308}"), key("zo\u{eb}"));
         assert_eq!(key("ａｄａ"), key("ada"));
         assert_ne!(key("Zoë"), key("Zoe"));

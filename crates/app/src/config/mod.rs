@@ -24,6 +24,8 @@ mod types;
 mod uploads;
 mod values;
 
+use std::os::unix::fs::DirBuilderExt as _;
+use std::time::Duration;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -46,7 +48,10 @@ pub use self::{
     types::{Config, DatabaseConfig, Mode, StoreConfig, Uploads},
 };
 
-use crate::telemetry::{LogConfig, LogFormat};
+use crate::{
+    lifecycle::LINGER,
+    telemetry::{LogConfig, LogFormat},
+};
 
 /// A valid configuration of which nothing has been made on disk yet.
 pub struct Resolved {
@@ -203,6 +208,7 @@ impl Resolved {
             uploads,
             demo,
             migrate,
+            linger: if mode == Mode::Production { LINGER } else { Duration::ZERO },
             secure_cookies,
             introspection,
             trusted_proxies,
@@ -211,8 +217,10 @@ impl Resolved {
     }
 }
 
+/// Makes a folder that only its owner can look into: there are addresses and password hashes.
 fn make_folder(folder: &Path, setting: &str) -> Result<(), ConfigError> {
-    std::fs::create_dir_all(folder).map_err(|error| {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| {
         ConfigError::new(format!(
             "cannot make the folder {}: {error}; choose another with {setting}",
             folder.display()

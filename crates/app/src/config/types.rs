@@ -1,6 +1,6 @@
 //! The configuration as the rest of the program sees it: valid, and free to be built by tests.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use migrate::Target;
 use secrecy::SecretSlice;
@@ -35,6 +35,9 @@ pub struct Config {
     pub demo: bool,
     /// Whether to apply pending migrations at start.
     pub migrate: bool,
+    /// How long a server that was asked to stop goes on accepting connections, with its readiness
+    /// false, so that load balancers see it before a connection is refused.
+    pub linger: Duration,
     /// Whether cookies travel over HTTPS only.
     pub secure_cookies: bool,
     /// Whether GraphQL answers questions about its schema.

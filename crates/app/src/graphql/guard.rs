@@ -25,11 +25,11 @@ const MAX_ROOT_FIELDS: u64 = 20;
 const MAX_ALIASES: u64 = 60;
 /// Directives after all fragments are spread.
 const MAX_DIRECTIVES: u64 = 100;
-/// Checks of a password: a document must not be a batch of guesses.
-const MAX_PASSWORD_CHECKS: u64 = 1;
+/// Fields that do hard work: a document must not be a batch of guesses, nor of pictures.
+const MAX_HARD_WORK: u64 = 1;
 
-/// The fields of the root that check or set a password.
-const PASSWORD_FIELDS: [&str; 3] = ["changePassword", "login", "signup"];
+/// The fields of the root that check or set a password, or decode a picture.
+const HARD_FIELDS: [&str; 4] = ["changePassword", "login", "signup", "uploadAvatar"];
 
 /// What a part of a document amounts to when its fragments are spread.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ struct Size {
     root_fields: u64,
     aliases: u64,
     directives: u64,
-    password_checks: u64,
+    hard_work: u64,
 }
 
 impl Size {
@@ -50,7 +50,7 @@ impl Size {
         self.root_fields = self.root_fields.saturating_add(other.root_fields);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
-        self.password_checks = self.password_checks.saturating_add(other.password_checks);
+        self.hard_work = self.hard_work.saturating_add(other.hard_work);
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), String> {
         (size.root_fields, MAX_ROOT_FIELDS, "fields at the root"),
         (size.aliases, MAX_ALIASES, "aliases"),
         (size.directives, MAX_DIRECTIVES, "directives"),
-        (size.password_checks, MAX_PASSWORD_CHECKS, "sign-ins"),
+        (size.hard_work, MAX_HARD_WORK, "sign-ins or uploads"),
     ] {
         if found > limit {
             return Err(format!("The document has more than {limit} {what}."));
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
                     root_fields: 1,
                     aliases: inner.aliases.saturating_add(field.alias.is_some().into()),
                     directives: inner.directives,
-                    password_checks: PASSWORD_FIELDS.contains(&name).into(),
+                    hard_work: HARD_FIELDS.contains(&name).into(),
                 };
                 (size, &field.directives)
             }

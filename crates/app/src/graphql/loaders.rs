@@ -26,7 +26,9 @@ pub(super) type LoadError = Arc<String>;
 
 impl Loaders {
     pub(super) fn new(state: &SharedState) -> Self {
-        Self(DataLoader::new(StoreLoader(state.store.clone()), tokio::spawn))
+        // As many as one statement takes, with room to spare.
+        let loader = DataLoader::new(StoreLoader(state.store.clone()), tokio::spawn);
+        Self(loader.max_batch_size(256))
     }
 
     /// Who takes part in a chat.

@@ -150,7 +150,9 @@ fn complete(error: &mut ServerError, code: &str, request_id: &str) {
 
 /// Whether the library says that a variable's value is missing or does not fit.
 fn is_about_a_value(error: &ServerError) -> bool {
-    error.message.starts_with("Invalid value for argument ")
+    ["Invalid value for argument ", "Failed to parse ", "Expected input type "]
+        .iter()
+        .any(|start| error.message.starts_with(start))
 }
 
 fn extension<'a>(response: &'a Response, name: &str) -> impl Iterator<Item = &'a Value> {

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{
     Store, StoreError, User,
-    db::{Tx, args},
+    db::{Arg, Tx, args},
     sql::statements,
     users::set_password,
 };
@@ -13,7 +13,10 @@ use crate::clock::Micros;
 statements! {
     SESSION = "SELECT s.id, s.created_at, s.expires_at, u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \
         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ? AND s.expires_at > ?";
-    INSERT_SESSION = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)";
+    /// Only while the password is still the one that was checked: changing it in between must
+    /// not leave a session behind.
+    INSERT_SESSION = "INSERT INTO sessions (id, user_id, created_at, expires_at) \
+        SELECT ?, u.id, ?, ? FROM users u WHERE u.id = ? AND u.password_hash = ?";
     RENEW_SESSION = "UPDATE sessions SET expires_at = ? WHERE id = ?";
     DELETE_SESSION = "DELETE FROM sessions WHERE id = ?";
     DELETE_SESSIONS_OF_USER = "DELETE FROM sessions WHERE user_id = ?";
@@ -33,11 +36,14 @@ pub struct Session {
 }
 
 impl Store {
-    /// Records a session.
-    pub async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        let Session { id, created_at, expires_at, user } = session;
-        let args = args![&**id, user.id, created_at, expires_at];
-        self.db.execute(INSERT_SESSION.sql(), args).await.map(drop)
+    /// Records a session, if the person's password still has this hash; says whether it has.
+    pub async fn create_session(
+        &self,
+        session: &Session,
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
+        let args = insertion(session, password_hash);
+        Ok(self.db.execute(INSERT_SESSION.sql(), args).await?.rows == 1)
     }
 
     /// The session of that id, unless it is over at `now`.
@@ -65,25 +71,37 @@ impl Store {
         Ok(self.db.execute(DELETE_EXPIRED_SESSIONS.sql(), args![now]).await?.rows)
     }
 
-    /// Replaces a person's password and, with it, all their sessions by `fresh`.
+    /// Replaces a person's password and, with it, all their sessions by `fresh`, if the
+    /// password's hash is still `old`; says whether it was.
     pub async fn change_password(
         &self,
-        password_hash: &str,
+        old: &str,
+        new: &str,
         fresh: &Session,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.db
-            .write(|tx| Box::pin(change_password(tx, password_hash.to_owned(), fresh.clone())))
+            .write(|tx| {
+                Box::pin(change_password(tx, old.to_owned(), new.to_owned(), fresh.clone()))
+            })
             .await
     }
 }
 
 async fn change_password(
     tx: &mut Tx,
-    password_hash: String,
+    old: String,
+    new: String,
     fresh: Session,
-) -> Result<(), StoreError> {
-    set_password(tx, fresh.user.id, password_hash).await?;
+) -> Result<bool, StoreError> {
+    if !set_password(tx, fresh.user.id, &old, &new).await? {
+        return Ok(false);
+    }
     tx.execute(DELETE_SESSIONS_OF_USER.sql(), args![fresh.user.id]).await?;
-    let args = args![fresh.id, fresh.user.id, fresh.created_at, fresh.expires_at];
-    tx.execute(INSERT_SESSION.sql(), args).await.map(drop)
+    tx.execute(INSERT_SESSION.sql(), insertion(&fresh, &new)).await?;
+    Ok(true)
+}
+
+fn insertion(session: &Session, password_hash: &str) -> Vec<Arg> {
+    let Session { id, created_at, expires_at, user } = session;
+    args![&**id, created_at, expires_at, user.id, password_hash]
 }

@@ -30,7 +30,7 @@ statements! {
         VALUES (?, ?, ?, ?, ?, ?, ?)";
     INSERT_SUFFIXES = "INSERT INTO username_suffixes (suffix, user_id) VALUES {, |(?, ?)}";
     SET_AVATAR = "UPDATE users SET avatar = ? WHERE id = ?";
-    SET_PASSWORD = "UPDATE users SET password_hash = ? WHERE id = ?";
+    SET_PASSWORD = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?";
 }
 
 /// A person, as others see them.
@@ -128,13 +128,14 @@ impl Store {
     }
 }
 
-/// Replaces a password's hash.
+/// Replaces a password's hash, if it is still `old`; says whether it was.
 pub(super) async fn set_password(
     tx: &mut Tx,
     user_id: i64,
-    password_hash: String,
-) -> Result<(), StoreError> {
-    tx.execute(SET_PASSWORD.sql(), args![password_hash, user_id]).await.map(drop)
+    old: &str,
+    new: &str,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(SET_PASSWORD.sql(), args![new, user_id, old]).await?.rows == 1)
 }
 
 pub(super) async fn insert_user(tx: &mut Tx, new: NewUser) -> Result<User, StoreError> {

@@ -18,6 +18,8 @@ migrate::on_every_database!(
     signing_out_ends_the_session,
     signing_out_everywhere_ends_all_sessions,
     changing_the_password_ends_all_other_sessions,
+    a_password_that_is_changed_meanwhile_signs_nobody_in,
+    strangers_do_not_use_up_the_attempts_of_the_signed_in,
     a_session_ends_a_day_after_its_last_use,
     a_session_ends_after_thirty_days,
     tokens_that_are_not_genuine_are_worth_nothing,
@@ -210,6 +212,30 @@ async fn changing_the_password_ends_all_other_sessions(database: TestDatabase) {
     assert!(is_signed_in(&fresh).await);
     assert_eq!(server.sign_in("ada@example.org", PASSWORD).await.code(), "UNAUTHENTICATED");
     server.sign_in("ada@example.org", "another one").await.ok();
+}
+
+async fn a_password_that_is_changed_meanwhile_signs_nobody_in(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    let session = server.state.accounts.authenticate(&ada.token).await.unwrap().unwrap();
+    let session = app::store::Session { id: "another".to_owned(), ..session };
+    // What a sign-in does that checked the password before it was changed.
+    assert!(!server.store().create_session(&session, "the hash of before").await.unwrap());
+    assert!(!server.store().change_password("the hash of before", "x", &session).await.unwrap());
+    assert!(is_signed_in(&ada).await);
+    server.sign_in("ada@example.org", PASSWORD).await.ok();
+}
+
+async fn strangers_do_not_use_up_the_attempts_of_the_signed_in(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    for email in [format!("user {}", ada.id), ada.id.to_string()] {
+        for _ in 0..11 {
+            server.sign_in(&email, "wrong horse").await;
+        }
+    }
+    let mutation = "mutation { changePassword(currentPassword: \"correct horse\", newPassword: \"another one\") { token } }";
+    ada.ask(mutation, json!({})).await.ok();
 }
 
 async fn a_session_ends_a_day_after_its_last_use(database: TestDatabase) {

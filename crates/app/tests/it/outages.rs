@@ -19,6 +19,7 @@ migrate::on_every_database!(
     a_database_that_goes_and_comes_back,
     a_database_without_a_schema_is_not_ready,
     a_stop_finishes_what_is_under_way,
+    a_stop_is_told_before_connections_are_refused,
     a_locked_database_loses_nothing,
     a_full_database_loses_nothing,
     mysql_is_reached_by_tls_with_a_ca_file,
@@ -163,6 +164,24 @@ async fn a_stop_finishes_what_is_under_way(database: TestDatabase) {
     let (took, address) = stopping.await.unwrap();
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+async fn a_stop_is_told_before_connections_are_refused(database: TestDatabase) {
+    let linger = Duration::from_millis(800);
+    let server = TestServer::start_with(&database, |config| config.linger = linger).await;
+    server.state.lifecycle.stop();
+    sleep(Duration::from_millis(100)).await;
+    let (url, alive) = (server.url("/readyz"), server.url("/healthz"));
+    let ready = server.client.get(&url).send().await.unwrap();
+    assert_eq!(
+        (ready.status().as_u16(), ready.text().await.unwrap().as_str()),
+        (503, "not ready: stopping\n")
+    );
+    assert_eq!(server.client.get(alive).send().await.unwrap().status(), 200);
+    server.sign_up("late").await.ok();
+    let client = server.client.clone();
+    server.stop().await;
+    assert!(client.get(url).send().await.is_err());
 }
 
 async fn server_stop(server: TestServer) -> (Duration, std::net::SocketAddr) {

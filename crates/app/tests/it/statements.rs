@@ -163,6 +163,7 @@ fn explained() -> Vec<(&'static str, String)> {
                     "suffix >= 'name30' AND s.suffix < 'name31'",
                 )
                 .replace("_key = ?", "_key = 'name300'")
+                .replace("password_hash = ?", "password_hash = 'x'")
                 .replace("s.id = ?", "s.id = '300'")
                 .replace("sessions WHERE id = ?", "sessions WHERE id = '300'")
                 .replace("SET expires_at = ? WHERE id = ?", "SET expires_at = 1 WHERE id = '300'")

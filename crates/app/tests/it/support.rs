@@ -131,6 +131,7 @@ pub(crate) fn configuration(database: &TestDatabase, data_dir: PathBuf) -> Confi
         jwt_secret: SECRET.to_vec().into(),
         demo: false,
         migrate: true,
+        linger: Duration::ZERO,
         secure_cookies: false,
         introspection: true,
         trusted_proxies: 0,

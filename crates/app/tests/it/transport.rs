@@ -103,6 +103,9 @@ async fn only_json_is_read(database: TestDatabase) {
         let headers = [("content-type", content_type)];
         send(&server, Method::POST, "/graphql", &headers, body).await.ok();
     }
+    // An upgrade that is offered, not asked for.
+    let offered = [JSON, ("connection", "upgrade, http2-settings"), ("upgrade", "h2c")];
+    send(&server, Method::POST, "/graphql", &offered, body).await.ok();
 }
 
 async fn bodies_that_are_no_operation_are_refused(database: TestDatabase) {
@@ -188,6 +191,8 @@ async fn values_that_do_not_fit_are_told_so(database: TestDatabase) {
         assert_eq!((answer.status.as_u16(), answer.code()), (400, "BAD_USER_INPUT"), "{variables}");
         assert_clean(&answer);
     }
+    let literal = ada.ask("{ posts(limit: \"x\") { id } }", json!({})).await;
+    assert_eq!(literal.body["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     let missing = ada.ask(query, json!({})).await;
     assert_eq!(missing.message(), "Variable \"$id\" of required type \"Int!\" was not provided.");
     let name = ada.ask("query A { __typename } query B { __typename }", json!({})).await;
@@ -218,6 +223,10 @@ async fn documents_that_grow_are_refused_at_once(database: TestDatabase) {
         format!("{{ currentUser {{ {} }} }}", "id @skip(if: true) ".repeat(500)),
         format!("{{ chats {{ {}id{} }} }}", "messages { chat { ".repeat(15), " } }".repeat(15)),
         "{ chats(limit: 100) { messages(last: 100) { chat { messages(last: 100) { id text } } } } }".to_owned(),
+        // Costs that, multiplied, would overflow and come out small.
+        format!("{{ chats(limit: 100) {{ {}id{} }} }}", "messages(last: 100) { chat { ".repeat(8), " } }".repeat(8)),
+        // Texts by the hundred thousand.
+        format!("{{ posts(limit: 100) {{ {} }} }}", (0..60).map(|n| format!("a{n}: text ")).collect::<String>()),
     ];
     for document in documents {
         let started = Instant::now();

@@ -26,7 +26,7 @@ use crate::{
 
 /// Answers `/graphql`: queries, mutations, and sockets.
 pub async fn handle(State(graph): State<Graph>, request: Request) -> Response {
-    if request.headers().contains_key(UPGRADE) {
+    if wants_socket(&request) {
         return upgrade(graph, request).await;
     }
     let (parts, body) = request.into_parts();
@@ -50,11 +50,22 @@ pub async fn handle(State(graph): State<Graph>, request: Request) -> Response {
 
 /// Answers `/subscriptions`, where the first Graphbook's clients open their sockets.
 pub async fn handle_subscriptions(State(graph): State<Graph>, request: Request) -> Response {
-    if request.headers().contains_key(UPGRADE) {
+    if wants_socket(&request) {
         return upgrade(graph, request).await;
     }
     (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], "This is for WebSockets.\n")
         .into_response()
+}
+
+/// Whether a socket is asked for. Other upgrades that clients offer, such as to HTTP/2, are not
+/// taken up, which is ours to decide (RFC 9110, section 7.8).
+fn wants_socket(request: &Request) -> bool {
+    let offered = request.headers().get_all(UPGRADE).iter();
+    request.method() == Method::GET
+        && offered
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
 /// A reply before anything was executed.

@@ -21,8 +21,9 @@ use crate::{
 /// The schema, ready to execute.
 pub(super) type GraphSchema = Schema<RootQuery, RootMutation, RootSubscription>;
 
-/// What the fields of a response may cost: a field costs one, a list its size times its fields.
-const MAX_COMPLEXITY: usize = 50_000;
+/// What the fields of a response may cost: a field costs one, a text more, a list its size times
+/// its fields. Keeps the largest answer at some 40 MB.
+const MAX_COMPLEXITY: usize = 100_000;
 
 /// The schema over this state.
 pub(super) fn build(state: SharedState) -> GraphSchema {

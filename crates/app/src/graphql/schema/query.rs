@@ -12,7 +12,7 @@ use crate::{
         errors::{ApiError, Result},
         types::{
             ChatNode, Page, PostConnection, PostEdge, PostFeed, PostNode, UserNode, UsersSearch,
-            page_size,
+            list_cost, page_size,
         },
     },
     store::{Membership, PostFilter},
@@ -169,5 +169,5 @@ impl RootQuery {
 
 /// What a list costs.
 fn cost(size: Option<i64>, default: i64, max: i64, child: usize) -> usize {
-    page_size("", size, default, max).unwrap_or(max) as usize * child + 1
+    list_cost(page_size("", size, default, max).unwrap_or(max), child)
 }

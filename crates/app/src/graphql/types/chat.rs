@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     MessageNode, UserNode,
-    common::{instant, page_size},
+    common::{instant, list_cost, page_size},
 };
 use crate::{
     graphql::{
@@ -58,7 +58,7 @@ impl ChatNode {
     }
 
     /// Everybody who takes part, the viewer included: 100 people at most.
-    #[graphql(complexity = "10 * child_complexity + 1")]
+    #[graphql(complexity = "list_cost(10, child_complexity)")]
     async fn users(&self, ctx: &Context<'_>) -> Result<Vec<UserNode>> {
         let members = loaders(ctx)?.members(self.0.id).await.map_err(internal)?;
         Ok(members.into_iter().map(UserNode).collect())
@@ -72,7 +72,7 @@ impl ChatNode {
 
 fn message_cost(last: Option<i64>, child: usize) -> usize {
     let last = last.unwrap_or(DEFAULT_MESSAGES).clamp(0, MAX_MESSAGES);
-    (if last == 0 { MAX_MESSAGES } else { last }) as usize * child + 1
+    list_cost(if last == 0 { MAX_MESSAGES } else { last }, child)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits map_err")]

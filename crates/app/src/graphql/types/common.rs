@@ -74,6 +74,14 @@ pub(in crate::graphql) fn page_size(
     }
 }
 
+/// What a list of that many entries costs, each of which costs `child`. Bounded, because the
+/// library adds the costs of fields up without looking.
+pub(in crate::graphql) fn list_cost(size: i64, child: usize) -> usize {
+    const MOST: usize = 1_000_000;
+    let size = usize::try_from(size).unwrap_or(0);
+    size.saturating_mul(child).saturating_add(1).min(MOST)
+}
+
 /// Rows beyond this one are not reached by page and limit; `feed` reaches all.
 const MAX_OFFSET: i64 = 100_000;
 

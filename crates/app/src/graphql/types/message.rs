@@ -28,6 +28,8 @@ impl MessageNode {
     }
 
     /// What it says: 1 to 2,000 characters.
+    // See `Post.text`.
+    #[graphql(complexity = 20)]
     async fn text(&self) -> &str {
         &self.message.text
     }

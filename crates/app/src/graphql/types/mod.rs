@@ -8,7 +8,7 @@ mod user;
 
 pub(super) use self::{
     chat::{ChatInput, ChatNode, MAX_CHAT_MEMBERS},
-    common::{Auth, FileInfo, Page, Response, Upload, page_size},
+    common::{Auth, FileInfo, Page, Response, Upload, list_cost, page_size},
     message::{MessageInput, MessageNode},
     post::{PostConnection, PostEdge, PostFeed, PostInput, PostNode},
     user::{UserNode, UsersSearch},

@@ -21,6 +21,8 @@ impl PostNode {
     }
 
     /// What it says: 1 to 10,000 characters.
+    // As much as a text may weigh against a number: answers must not grow without bound.
+    #[graphql(complexity = 200)]
     async fn text(&self) -> &str {
         &self.0.text
     }
