@@ -14,7 +14,7 @@ source "${BASH_SOURCE[0]%/*}/s3.sh"
 # A function that looks for something also succeeds when the developer has set a server of their own.
 needs=(
   'build   | have_c_compiler | gcc libc6-dev       | a C compiler: Rust links with it, and SQLite is compiled'
-  'servers | have_mariadb    | mariadb-server-core | MariaDB, one of the databases that the tests run against'
+  'servers | have_mariadb    | mariadb-server-core mariadb-client-core | MariaDB, one of the databases that the tests run against'
   'servers | have_openssl    | openssl             | makes the certificate of the test with TLS to MySQL'
   'servers | have_venv       | python3-venv        | Python, in which the S3 server of the tests runs'
   'servers | have_mysql      | fetch:fetch_mysql   | MySQL, one of the databases that the tests run against'
@@ -25,7 +25,11 @@ needs=(
 PATH=$PATH:/usr/sbin:/sbin
 
 have_c_compiler() { cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
-have_mariadb() { [[ -n ${TEST_MARIADB_URL:-} ]] || mariadbd --no-defaults --version >/dev/null 2>&1; }
+# The script that makes MariaDB's data folder calls my_print_defaults, which Debian has elsewhere.
+have_mariadb() {
+  [[ -n ${TEST_MARIADB_URL:-} ]] ||
+    { mariadbd --no-defaults --version && my_print_defaults --no-defaults --version; } >/dev/null 2>&1
+}
 have_openssl() { [[ -n ${TEST_MYSQL_URL:-} ]] || openssl version >/dev/null 2>&1; }
 have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
