@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anstream::{eprintln, print, println};
 use clap::{Parser, Subcommand};
-use migrate::Migrator;
+use migrate::{Migrator, UpOptions};
 
 use crate::{
     accounts::Accounts,
@@ -48,11 +48,14 @@ enum Command {
 }
 
 /// What ends a command before its time: a message for the person who gave it.
-struct Failure(String);
+struct Failure {
+    message: String,
+    code: u8,
+}
 
 impl<E: Display> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self { message: error.to_string(), code: 1 }
     }
 }
 
@@ -61,10 +64,10 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,
-        Err(Failure(message)) => {
+        Err(Failure { message, code }) => {
             let bold = anstyle::AnsiColor::Red.on_default().bold();
             eprintln!("{bold}error:{bold:#} {message}");
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
 }
@@ -140,7 +143,10 @@ async fn migrate(
     config.prepare()?;
     let migrator = Migrator::new(migrations::embedded()?, config.database.target);
     let mut out = anstream::stdout();
-    let code = migrate::cli::run(verb, &migrator, &mut out).await?;
+    let code = migrate::cli::run(verb, &migrator, &mut out).await.map_err(|error| Failure {
+        message: error.to_string(),
+        code: migrate::cli::exit_code(&error),
+    })?;
     out.flush()?;
     Ok(ExitCode::from(code))
 }
@@ -159,7 +165,8 @@ async fn seed(settings: &StoreSettings, environment: &Environment) -> Result<Exi
     // The accounts hash a password here and sign nothing.
     let accounts = Accounts::new(store.clone(), clock.clone(), &[]);
     let avatars = keep_avatars(&config.uploads)?;
-    Migrator::new(migrations::embedded()?, config.database.target).up(|_| {}).await?;
+    let migrator = Migrator::new(migrations::embedded()?, config.database.target);
+    migrator.up(UpOptions::default(), |_| {}).await?;
     let seeded = seeding::seed(&store, &accounts, &avatars, &clock).await?;
     store.close().await;
     let seeding::Seeded { people, posts, chats } = seeded;

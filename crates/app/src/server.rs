@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use migrate::{MigrateError, Migrator, SourceError};
+use migrate::{MigrateError, Migrator, SourceError, UpOptions};
 use secrecy::ExposeSecret as _;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -52,7 +52,7 @@ pub enum StartError {
     #[error("the embedded migrations are broken: {0}")]
     Migrations(#[from] SourceError),
     #[error("can't migrate the database: {0}")]
-    Migrate(#[from] MigrateError),
+    Migrate(Box<MigrateError>),
     #[error("can't keep uploads: {0}")]
     Uploads(#[from] avatars::SetupError),
     #[error("can't put the demo data in: {0}")]
@@ -77,7 +77,8 @@ impl Server {
         let (listener, address) = listen(config.listen).await?;
         let migrator = Migrator::new(migrations::embedded()?, config.database.target.clone());
         if config.migrate {
-            migrator.up(|event| log_migration(&event)).await?;
+            let up = migrator.up(UpOptions::default(), |event| log_migration(&event)).await;
+            up.map_err(|error| StartError::Migrate(Box::new(error)))?;
         }
         let state = assemble(config, clock, migrator)?;
         if config.demo {
@@ -243,16 +244,30 @@ async fn sweep_sessions(state: SharedState) {
 }
 
 fn log_migration(event: &migrate::Event) {
+    use migrate::Event;
     match event {
-        migrate::Event::WaitingForLock { holder, waited } => {
+        Event::WaitingForLock { holder, waited } => {
             tracing::info!(?holder, ?waited, "another runner migrates the database; waiting");
         }
-        migrate::Event::Applied { version, name, duration } => {
+        Event::Retrying { reason, pause } => {
+            tracing::warn!(reason, ?pause, "a migration waits for another transaction");
+        }
+        Event::Reconciled { version, number, done } => {
+            tracing::warn!(version, number, done, "found out whether a statement took effect");
+        }
+        Event::Applied { version, name, duration, .. } => {
             tracing::info!(version, name, ?duration, "applied a migration");
         }
-        migrate::Event::Applying { version, name, .. } => {
+        Event::Notice { message } => tracing::warn!(message, "before migrating"),
+        Event::Applying { version, name, .. } => {
             tracing::debug!(version, name, "applying a migration");
         }
-        migrate::Event::UpToDate => tracing::debug!("the database is up to date"),
+        Event::Statement { version, number, .. } => {
+            tracing::debug!(version, number, "running a statement");
+        }
+        Event::StatementDone { version, number, duration, .. } => {
+            tracing::debug!(version, number, ?duration, "ran a statement");
+        }
+        Event::UpToDate => tracing::debug!("the database is up to date"),
     }
 }

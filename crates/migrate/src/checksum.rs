@@ -15,6 +15,16 @@ pub(crate) fn normalise(text: &str) -> String {
     text.trim_end().replace("\r\n", "\n")
 }
 
+/// What tells whether a file is the one that was applied: its text without the white space at the
+/// ends of lines, which editors take away.
+pub(crate) fn checksum(normalised: &str) -> String {
+    if normalised.lines().all(|line| line.trim_end().len() == line.len()) {
+        return sha256_hex(normalised);
+    }
+    let lines: Vec<&str> = normalised.lines().map(str::trim_end).collect();
+    sha256_hex(&lines.join("\n"))
+}
+
 /// SHA-256 of `text` in 64 lower-case hex digits.
 pub(crate) fn sha256_hex(text: &str) -> String {
     let mut hex = String::with_capacity(64);
@@ -43,6 +53,13 @@ mod tests {
         assert_eq!(plain, "SELECT 1;\nSELECT 2;");
         assert_eq!(normalise("\u{feff}SELECT 1;\r\nSELECT 2;\r\n\r\n"), plain);
         assert_eq!(normalise("SELECT 1;\nSELECT 2;"), plain);
+    }
+
+    #[test]
+    fn white_space_at_the_end_of_a_line_does_not_change_the_checksum() {
+        assert_eq!(checksum("SELECT 1; \n\t\nSELECT 2;"), checksum("SELECT 1;\n\nSELECT 2;"));
+        assert_eq!(checksum("SELECT 1;\nSELECT 2;"), sha256_hex("SELECT 1;\nSELECT 2;"));
+        assert_ne!(checksum("SELECT 1;\n SELECT 2;"), checksum("SELECT 1;\nSELECT 2;"));
     }
 
     #[test]

@@ -1,32 +1,171 @@
 //! The commands, for this crate's own program and for any other that wants to offer them.
 
+mod exit_code;
 mod report;
 mod utc;
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write};
+use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::{Event, MigrateError, Migrator};
-
-/// Exit code of `status` when something is pending, edited or failed. Not 1, which says that the
-/// command itself failed, and not 2, which says that it was called wrongly.
-pub const NOT_CURRENT: u8 = 3;
+use crate::{
+    Applied, Choice, Decision, DownOptions, Event, Limits, MigrateError, Migrator, OutOfOrder,
+    StepId, UpOptions,
+};
+pub use exit_code::{NOT_CURRENT, exit_code};
 
 /// What to do with the migrations.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Verb {
-    /// Apply what is pending
-    Up,
+    /// Apply what is pending, going on with what was interrupted
+    Up(Up),
+    /// Take migrations back with their .down.sql, newest first
+    Down(Down),
+    /// Take the newest migration back and apply it again
+    Redo {
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// Go on with what was interrupted, whichever way it went
+    Resume {
+        #[command(flatten)]
+        run: Run,
+    },
     /// Show what is applied and what is not; changes nothing. Exits with 3 unless all is applied
     Status {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Show what `up` would do, statement by statement; changes nothing
+    Plan {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        options: Which,
+    },
+    /// Record a decision about a statement that the runner can't decide about
+    Repair(Repair),
 }
 
-/// Runs a command and gives the exit code of the program: 0, or [`NOT_CURRENT`].
+/// Which migrations.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Which {
+    /// Apply up to this version
+    #[arg(long, value_name = "VERSION")]
+    to: Option<i64>,
+    /// What becomes of files older than the newest that was applied
+    #[arg(long, value_name = "WHAT", default_value = "error")]
+    out_of_order: OutOfOrder,
+}
+
+/// Options of `up`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Up {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    run: Run,
+    /// Become the program after --, with the same process id, once all is applied
+    #[arg(long, requires = "program")]
+    exec: bool,
+    /// The program to become, and its arguments
+    #[arg(last = true, value_name = "PROGRAM", requires = "exec")]
+    program: Vec<OsString>,
+}
+
+/// Options of `down`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Down {
+    /// Take back all that is newer than this version
+    #[arg(long, value_name = "VERSION", conflicts_with = "steps")]
+    to: Option<i64>,
+    /// How many to take back
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    steps: usize,
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    run: Run,
+}
+
+/// Options of `repair`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false, args = ["accept", "retry", "skip"])]
+pub struct Repair {
+    /// Its effect is there: count it as done
+    #[arg(long, value_name = "VERSION:STATEMENT")]
+    accept: Option<StepId>,
+    /// Run it again
+    #[arg(long, value_name = "VERSION:STATEMENT")]
+    retry: Option<StepId>,
+    /// Its effect is not wanted: don't run it
+    #[arg(long, value_name = "VERSION:STATEMENT")]
+    skip: Option<StepId>,
+    /// Why; kept on record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who decides; kept on record
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    by: String,
+}
+
+/// What every verb that changes something takes.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Run {
+    /// Seconds to wait for another runner
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    lock_timeout: u64,
+    /// Seconds that a change of a table waits for other transactions, in one attempt
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    lock_wait_timeout: u64,
+    /// Seconds after which the server ends a statement
+    #[arg(long, value_name = "SECONDS")]
+    statement_timeout: Option<u64>,
+    /// How to report; without it text on a terminal and JSON lines elsewhere
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+/// How a run reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+impl Run {
+    fn limits(&self) -> Limits {
+        Limits {
+            lock_timeout: Duration::from_secs(self.lock_timeout),
+            lock_wait_timeout: Duration::from_secs(self.lock_wait_timeout.max(1)),
+            statement_timeout: self.statement_timeout.map(Duration::from_secs),
+        }
+    }
+
+    fn format(&self) -> Format {
+        let terminal = std::io::stdout().is_terminal();
+        self.format.unwrap_or(if terminal { Format::Text } else { Format::Json })
+    }
+}
+
+impl Which {
+    fn options(&self) -> UpOptions {
+        UpOptions { to: self.to, out_of_order: self.out_of_order }
+    }
+}
+
+/// Runs a command and gives the exit code of the program: 0, or [`NOT_CURRENT`]. For an error it
+/// is [`exit_code`].
 ///
 /// `out` receives text with ANSI styles; pass `anstream::stdout()`, which removes them where they
 /// are not wanted (a pipe, `NO_COLOR`). JSON comes without.
@@ -35,28 +174,140 @@ pub async fn run(
     migrator: &Migrator,
     out: &mut (dyn Write + Send),
 ) -> Result<u8, MigrateError> {
-    match *verb {
-        Verb::Up => up(migrator, out).await,
+    match verb {
+        Verb::Up(up) => {
+            let (migrator, mut tell) = prepared(migrator, &up.run, out);
+            let applied = migrator.up(up.which.options(), |event| tell.event(&event)).await?;
+            tell.end(&applied, "applied")?;
+            if up.exec { Err(become_program(&up.program)) } else { Ok(0) }
+        }
+        Verb::Down(down) => {
+            let options = match down.to {
+                Some(version) => DownOptions::To(version),
+                None => DownOptions::Steps(down.steps),
+            };
+            confirm(migrator, options, down.yes).await?;
+            let (migrator, mut tell) = prepared(migrator, &down.run, out);
+            let applied = migrator.down(options, |event| tell.event(&event)).await?;
+            tell.end(&applied, "taken back")?;
+            Ok(0)
+        }
+        Verb::Redo { yes, run } => {
+            let options = DownOptions::Steps(1);
+            confirm(migrator, options, *yes).await?;
+            let (migrator, mut tell) = prepared(migrator, run, out);
+            let applied = migrator.down(options, |event| tell.event(&event)).await?;
+            tell.end(&applied, "taken back")?;
+            let up = UpOptions::default();
+            let applied = migrator.up(up, |event| tell.event(&event)).await?;
+            tell.end(&applied, "applied")?;
+            Ok(0)
+        }
+        Verb::Resume { run } => {
+            let (migrator, mut tell) = prepared(migrator, run, out);
+            let up = UpOptions::default();
+            let applied = migrator.resume(up, |event| tell.event(&event)).await?;
+            tell.end(&applied, "finished")?;
+            Ok(0)
+        }
         Verb::Status { json } => {
             let status = migrator.status().await?;
-            if json { report::json(out, &status) } else { report::table(out, &status) }?;
+            if *json { report::json(out, &status) } else { report::table(out, &status) }?;
             Ok(if status.is_current() { 0 } else { NOT_CURRENT })
+        }
+        Verb::Plan { json, options } => {
+            let plan = migrator.plan(options.options()).await?;
+            report::plan(out, &plan, *json)?;
+            Ok(0)
+        }
+        Verb::Repair(repair) => {
+            let (step, choice) = repair.choice();
+            let decision = Decision { by: repair.by.clone(), reason: repair.reason.clone() };
+            migrator.repair(step, choice, decision, |_| {}).await?;
+            writeln!(out, "recorded; run `migrate resume` to go on")?;
+            Ok(0)
         }
     }
 }
 
-async fn up(migrator: &Migrator, out: &mut (dyn Write + Send)) -> Result<u8, MigrateError> {
-    let mut written = Ok(());
-    let applied = migrator
-        .up(|event: Event| {
-            // A reader that went away (`| head`) must not stop a migration half way: the first
-            // failure is kept for the end.
-            if written.is_ok() {
-                written = report::event(out, &event);
-            }
-        })
-        .await?;
-    written?;
-    report::summary(out, &applied)?;
-    Ok(0)
+impl Repair {
+    fn choice(&self) -> (StepId, Choice) {
+        match (self.accept, self.retry, self.skip) {
+            (Some(step), ..) => (step, Choice::Accept),
+            (_, Some(step), _) => (step, Choice::Retry),
+            (_, _, step) => (step.unwrap_or(StepId { version: 0, statement: None }), Choice::Skip),
+        }
+    }
+}
+
+fn prepared<'a>(
+    migrator: &Migrator,
+    run: &Run,
+    out: &'a mut (dyn Write + Send),
+) -> (Migrator, Teller<'a>) {
+    let teller = Teller { out, format: run.format(), written: Ok(()) };
+    (migrator.clone().limits(run.limits()), teller)
+}
+
+/// Tells what happens, in either form.
+struct Teller<'a> {
+    out: &'a mut (dyn Write + Send),
+    format: Format,
+    /// A reader that went away (`| head`) must not stop a migration half way: the first failure is
+    /// kept for the end.
+    written: std::io::Result<()>,
+}
+
+impl Teller<'_> {
+    fn event(&mut self, event: &Event) {
+        if self.written.is_ok() {
+            self.written = match self.format {
+                Format::Text => report::event(self.out, event),
+                Format::Json => report::json_line(self.out, event),
+            };
+        }
+    }
+
+    fn end(&mut self, applied: &Applied, done: &str) -> std::io::Result<()> {
+        std::mem::replace(&mut self.written, Ok(()))?;
+        match self.format {
+            Format::Text => report::summary(self.out, applied, done),
+            Format::Json => Ok(()),
+        }
+    }
+}
+
+/// Asks before anything is taken back, on a terminal; elsewhere somebody must have said `--yes`.
+async fn confirm(migrator: &Migrator, options: DownOptions, yes: bool) -> Result<(), MigrateError> {
+    if yes {
+        return Ok(());
+    }
+    let names = migrator.what_goes_back(options).await?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let list = names.join(", ");
+    if !std::io::stdin().is_terminal() {
+        return Err(MigrateError::NotConfirmed { migrations: list });
+    }
+    let mut error = anstream::stderr();
+    write!(error, "Take back {list}? What they made is lost. [y/N] ")?;
+    error.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim().eq_ignore_ascii_case("y") || answer.trim().eq_ignore_ascii_case("yes") {
+        Ok(())
+    } else {
+        Err(MigrateError::NotConfirmed { migrations: list })
+    }
+}
+
+/// Becomes another program, and so comes back only when that fails.
+fn become_program(program: &[OsString]) -> MigrateError {
+    use std::os::unix::process::CommandExt as _;
+    let Some((name, arguments)) = program.split_first() else {
+        return MigrateError::Exec { program: String::new(), reason: "it has no name".to_owned() };
+    };
+    let reason = std::process::Command::new(name).args(arguments).exec();
+    MigrateError::Exec { program: name.to_string_lossy().into_owned(), reason: reason.to_string() }
 }

@@ -17,17 +17,21 @@
 mod checksum;
 pub mod cli;
 mod clock;
+mod database;
+mod engine;
 mod error;
 mod event;
 mod journal;
 mod migrator;
 mod mysql;
-mod mysql_lock;
+
 mod plan;
-mod run;
+mod reconcile;
+mod repair;
+mod run_by;
 mod source;
+mod sql;
 mod sqlite;
-mod statements;
 mod status;
 mod target;
 #[cfg(feature = "testing")]
@@ -35,8 +39,11 @@ pub mod testing;
 mod wait;
 
 pub use error::MigrateError;
-pub use event::{Applied, Event};
-pub use migrator::Migrator;
+pub use event::{Applied, Event, Holder};
+pub use journal::{Decision, StepState};
+pub use migrator::{Limits, Migrator};
+pub use plan::{Direction, DownOptions, OutOfOrder, Plan, UpOptions};
+pub use repair::{Choice, StepId};
 pub use source::{Migration, Migrations, Problem, SourceError};
 pub use status::{Entry, State, Status};
 pub use target::{Dialect, Target, TargetError};

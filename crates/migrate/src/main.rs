@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use migrate::cli::{self, Verb};
-use migrate::{Migrations, Migrator, Target};
+use migrate::{MigrateError, Migrations, Migrator, Target};
 
 /// Applies SQL migrations to MySQL, MariaDB or SQLite.
 #[derive(Parser)]
@@ -30,10 +30,11 @@ async fn main() -> ExitCode {
     match run(&Arguments::parse()).await {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
+            let code = error.downcast_ref::<MigrateError>().map_or(1, cli::exit_code);
             let style = anstyle::AnsiColor::Red.on_default().bold();
             // Nothing is left to be done when even this cannot be written.
             let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {error}");
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
 }

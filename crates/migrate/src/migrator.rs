@@ -1,12 +1,45 @@
-//! The runner: connects, and leaves the rest to the one for the database at hand.
+//! The runner: connects, and leaves the rest to the engine.
 
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, wall_clock};
+use crate::database::Database;
+use crate::engine::{Engine, MakePlan, read_history};
 use crate::error::Context;
-use crate::run::Run;
+use crate::event::Report;
+use crate::journal::records::Journal;
+use crate::journal::{Decision, History};
+use crate::mysql::MySql;
+use crate::plan::{self, DownOptions, Plan, UpOptions};
+use crate::repair::{self, Choice, StepId};
+use crate::sqlite::Sqlite;
 use crate::wait::LOCK_TIMEOUT;
-use crate::{Applied, Event, MigrateError, Migrations, Status, Target, mysql, sqlite};
+use crate::{Applied, Event, MigrateError, Migrations, Status, Target, run_by};
+
+/// How long a change of the schema waits for other transactions by default, in one attempt.
+const LOCK_WAIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a runner waits for, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For another runner. MySQL counts whole seconds.
+    pub lock_timeout: Duration,
+    /// For other transactions to let go of a table, in one attempt: everybody else who wants the
+    /// table waits behind a statement that waits. Whole seconds, at least one. MySQL and MariaDB.
+    pub lock_wait_timeout: Duration,
+    /// For one statement, which the server then ends. MySQL and MariaDB.
+    pub statement_timeout: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lock_timeout: LOCK_TIMEOUT,
+            lock_wait_timeout: LOCK_WAIT_TIMEOUT,
+            statement_timeout: None,
+        }
+    }
+}
 
 /// Migrations and the database they belong to. Connects only when asked to do something, with one
 /// connection of its own, and closes it again.
@@ -14,56 +47,213 @@ use crate::{Applied, Event, MigrateError, Migrations, Status, Target, mysql, sql
 pub struct Migrator {
     pub(crate) migrations: Migrations,
     pub(crate) target: Target,
-    pub(crate) lock_timeout: Duration,
+    pub(crate) limits: Limits,
     pub(crate) now: Clock,
 }
 
 impl Migrator {
-    /// For these migrations and this database. Waits up to 300 s for another runner.
+    /// For these migrations and this database, with the default [`Limits`].
     pub fn new(migrations: Migrations, target: Target) -> Self {
-        Self { migrations, target, lock_timeout: LOCK_TIMEOUT, now: wall_clock }
+        Self { migrations, target, limits: Limits::default(), now: wall_clock }
     }
 
-    /// How long [`up`](Self::up) waits for another runner. MySQL counts whole seconds.
+    /// With other limits.
     #[must_use]
-    pub fn lock_timeout(mut self, limit: Duration) -> Self {
-        self.lock_timeout = limit;
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
     /// Compares the database with the files. Only reads: it creates neither the table nor, for
     /// SQLite, the file; a file that does not exist is a database without migrations.
     pub async fn status(&self) -> Result<Status, MigrateError> {
-        let context = self.context();
-        let journal = match &self.target {
-            Target::MySql(options) => mysql::journal(options, &context).await?,
-            Target::Sqlite(options) => sqlite::journal(options, &context).await?,
-        };
-        Ok(Status::new(&self.migrations, context.dialect, journal))
+        let history = self.history().await?;
+        Ok(Status::new(&self.migrations, self.target.dialect(), &history))
     }
 
-    /// Applies what is pending, in order, and records it.
+    /// What [`up`](Self::up) would do, or why it would do nothing. Only reads, like
+    /// [`status`](Self::status).
+    pub async fn plan(&self, options: UpOptions) -> Result<Plan, MigrateError> {
+        let history = self.history().await?;
+        plan::up(&self.migrations, self.target.dialect(), &history, options)
+    }
+
+    /// Applies what is pending, in order, and records it; goes on with what was interrupted.
     ///
-    /// Runners that start at the same time wait for each other. On MySQL and MariaDB a migration
-    /// that fails stays half done and marked as such; on SQLite it is rolled back. Migrations
-    /// before it stay applied. When the returned future is dropped, the connection is closed, and
-    /// what was running counts as interrupted.
+    /// Runners that start at the same time wait for each other. What fails on SQLite is rolled
+    /// back; on MySQL and MariaDB the statements before it stay, on record, and the next run goes
+    /// on behind them. When the returned future is dropped, the connection is closed, as if the
+    /// process had been killed; what was under way is then found out by the next run.
     pub async fn up(
         &self,
+        options: UpOptions,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<Applied, MigrateError> {
+        let dialect = self.target.dialect();
+        let make_plan =
+            |history: &History, _| plan::up(&self.migrations, dialect, history, options);
+        self.run(&make_plan, on_event).await
+    }
+
+    /// The migrations that [`down`](Self::down) would take back, as `<version>_<name>`.
+    pub async fn what_goes_back(&self, options: DownOptions) -> Result<Vec<String>, MigrateError> {
+        let history = self.history().await?;
+        let plan = plan::down(&self.migrations, self.target.dialect(), &history, options)?;
+        let names = plan.migrations.iter();
+        Ok(names.map(|planned| format!("{}_{}", planned.version, planned.name)).collect())
+    }
+
+    /// Takes migrations back, newest first, with their `.down.sql`.
+    pub async fn down(
+        &self,
+        options: DownOptions,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<Applied, MigrateError> {
+        let dialect = self.target.dialect();
+        let make_plan = |history: &History, done| {
+            let options = match options {
+                DownOptions::Steps(steps) => DownOptions::Steps(steps.saturating_sub(done)),
+                to @ DownOptions::To(_) => to,
+            };
+            plan::down(&self.migrations, dialect, history, options)
+        };
+        self.run(&make_plan, on_event).await
+    }
+
+    /// Goes on with what was interrupted: with taking back if that was it, and else as
+    /// [`up`](Self::up) does.
+    pub async fn resume(
+        &self,
+        options: UpOptions,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<Applied, MigrateError> {
+        let dialect = self.target.dialect();
+        let make_plan = |history: &History, done| {
+            if let Some(rest) = plan::rest_of_undo(&self.migrations, dialect, history)? {
+                return Ok(rest);
+            }
+            // Whoever asked for the way back does not want the way up again at once.
+            if done > 0 {
+                return Ok(Plan::default());
+            }
+            plan::up(&self.migrations, dialect, history, options)
+        };
+        self.run(&make_plan, on_event).await
+    }
+
+    /// Records a person's decision about a statement that the runner can't decide about.
+    pub async fn repair(
+        &self,
+        step: StepId,
+        choice: Choice,
+        decision: Decision,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<(), MigrateError> {
+        let context = self.context();
+        match &self.target {
+            Target::MySql(options) => {
+                let mut database = MySql::connect(options, &context, self.limits).await?;
+                let asked = (step, choice, decision);
+                let result = self.repair_on(&mut database, asked, &mut on_event).await;
+                database.close().await;
+                result
+            }
+            Target::Sqlite(options) => {
+                let mut database = Sqlite::connect(options, &context, self.limits).await?;
+                let asked = (step, choice, decision);
+                let result = self.repair_on(&mut database, asked, &mut on_event).await;
+                database.close().await;
+                result
+            }
+        }
+    }
+
+    async fn repair_on<D: Database>(
+        &self,
+        database: &mut D,
+        asked: (StepId, Choice, Decision),
+        report: &mut Report<'_>,
+    ) -> Result<(), MigrateError> {
+        let context = self.context();
+        database.lock(report).await?;
+        let history = read_history(database, &self.migrations, context.dialect).await;
+        let history = history.map_err(context.journal("read _migrations"))?;
+        let version = asked.0.version;
+        let now = (self.now)();
+        let change = repair::decide(&self.migrations, context.dialect, &history, asked, now)?;
+        let run_by = run_by::this_process();
+        let mut journal = Journal { database, context: &context, run_by: &run_by };
+        journal.change(version, &change, now).await?;
+        database.unlock().await
+    }
+
+    async fn run(
+        &self,
+        make_plan: &impl MakePlan,
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<Applied, MigrateError> {
         let begun = Instant::now();
-        let mut run =
-            Run { migrator: self, context: self.context(), on_event: &mut on_event, done: 0 };
-        match &self.target {
-            Target::MySql(options) => mysql::up(options, &mut run).await?,
-            Target::Sqlite(options) => sqlite::up(options, &mut run).await?,
-        }
-        let count = run.done;
+        let context = self.context();
+        let count = match &self.target {
+            Target::MySql(options) => {
+                let mut database = MySql::connect(options, &context, self.limits).await?;
+                let result = self.run_on(&mut database, make_plan, &mut on_event).await;
+                // Also after an error: an open connection would keep the lock.
+                database.close().await;
+                result?
+            }
+            Target::Sqlite(options) => {
+                let mut database = Sqlite::connect(options, &context, self.limits).await?;
+                let result = self.run_on(&mut database, make_plan, &mut on_event).await;
+                database.close().await;
+                result?
+            }
+        };
         if count == 0 {
             on_event(Event::UpToDate);
         }
         Ok(Applied { count, duration: begun.elapsed() })
+    }
+
+    async fn run_on<D: Database>(
+        &self,
+        database: &mut D,
+        make_plan: &impl MakePlan,
+        report: &mut Report<'_>,
+    ) -> Result<usize, MigrateError> {
+        let mut engine = Engine {
+            database,
+            migrations: &self.migrations,
+            dialect: self.target.dialect(),
+            context: self.context(),
+            now: self.now,
+            run_by: run_by::this_process(),
+            report,
+            done: 0,
+        };
+        engine.run(make_plan).await?;
+        Ok(engine.done)
+    }
+
+    async fn history(&self) -> Result<History, MigrateError> {
+        let context = self.context();
+        let dialect = context.dialect;
+        let history = match &self.target {
+            Target::MySql(options) => {
+                let mut database = MySql::connect(options, &context, self.limits).await?;
+                let history = read_history(&mut database, &self.migrations, dialect).await;
+                database.close().await;
+                history
+            }
+            Target::Sqlite(options) => {
+                let database = Sqlite::connect_to_read(options, &context, self.limits).await?;
+                let Some(mut database) = database else { return Ok(History::default()) };
+                let history = read_history(&mut database, &self.migrations, dialect).await;
+                database.close().await;
+                history
+            }
+        };
+        history.map_err(context.journal("read _migrations"))
     }
 
     fn context(&self) -> Context {

@@ -1,157 +1,310 @@
-//! Runs migrations on MySQL and MariaDB.
+//! MySQL and MariaDB.
 //!
-//! DDL commits by itself there, so nothing can be rolled back. Instead a migration's row is
-//! committed before its first statement and stamped after its last: whatever happens in between
-//! leaves a trace.
+//! DDL commits by itself there, so nothing of it can be rolled back; the engine writes every step
+//! down. One connection does everything and holds the lock, see `lock`.
 
-use sqlx::mysql::MySqlConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
+mod catalogue;
+mod lock;
+mod online;
+mod server;
 
+use std::time::Duration;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection, Row as _};
+use tokio::time::{sleep, timeout};
+
+use crate::database::{Arg, Begun, Database, Ran, RunError, bind};
 use crate::error::Context;
-use crate::journal::{self, Row};
-use crate::mysql_lock::Lock;
-use crate::run::Run;
-use crate::statements::run_all;
-use crate::{MigrateError, Migration};
+use crate::event::Report;
+use crate::journal::records::StepRecord;
+use crate::journal::{Images, Row, StepRow, sql};
+use crate::migrator::Limits;
+use crate::plan::Step;
+use crate::sql::meaning::{Effect, Meaning, Name};
+use crate::{Event, MigrateError};
+use lock::Lock;
 
-/// The journal, with nothing created.
-pub(crate) async fn journal(
-    options: &MySqlConnectOptions,
-    context: &Context,
-) -> Result<Vec<Row>, MigrateError> {
-    let mut connection = options.connect().await.map_err(context.connect())?;
-    let rows = journal::mysql::read(&mut connection).await;
-    let _ = connection.close().await;
-    rows.map_err(context.journal("read _migrations"))
+/// The table does not exist (`ER_NO_SUCH_TABLE`).
+const NO_SUCH_TABLE: u16 = 1146;
+/// Another transaction held a lock for too long (`ER_LOCK_WAIT_TIMEOUT`).
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+/// This transaction was rolled back to let another one go on (`ER_LOCK_DEADLOCK`).
+const DEADLOCK: u16 = 1213;
+/// The statement was ended by `KILL QUERY` (`ER_QUERY_INTERRUPTED`).
+const INTERRUPTED: u16 = 1317;
+/// The server is being shut down (`ER_SERVER_SHUTDOWN`), or the connection was ended by `KILL`
+/// (1927, MariaDB's `ER_CONNECTION_KILLED`; 3168 and 4031, MySQL's for sessions that it ends).
+const ENDED: [u16; 4] = [1053, 1927, 3168, 4031];
+
+/// How often a change of the schema that other transactions kept from starting is tried in all.
+const LOCK_WAIT_ATTEMPTS: u32 = 6;
+/// Between two attempts, so that who waited behind the statement gets through.
+const LOCK_WAIT_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a migration's SQL means must not depend on how a server is set up: MySQL 8's own default,
+/// and `||` as on SQLite.
+const SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
+     ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT";
+
+/// One connection.
+pub(crate) struct MySql {
+    connection: MySqlConnection,
+    options: MySqlConnectOptions,
+    context: Context,
+    limits: Limits,
+    lock: Option<Lock>,
+    /// What [`reset_session`](Database::reset_session) runs.
+    settings: String,
 }
 
-/// Applies what is pending.
-pub(crate) async fn up(
-    options: &MySqlConnectOptions,
-    run: &mut Run<'_>,
-) -> Result<(), MigrateError> {
-    let mut connection = options.connect().await.map_err(run.context.connect())?;
-    let result = lock_and_apply(&mut connection, run).await;
-    // Also after an error: an open connection would keep the lock.
-    let _ = connection.close().await;
-    result
-}
-
-async fn lock_and_apply(
-    connection: &mut MySqlConnection,
-    run: &mut Run<'_>,
-) -> Result<(), MigrateError> {
-    let rows = journal::mysql::read(connection).await;
-    if run.is_current(rows) {
-        return Ok(());
-    }
-    let database: Option<String> = sqlx::query_scalar("SELECT DATABASE()")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(run.context.journal("ask for the database's name"))?;
-    let database =
-        database.ok_or_else(|| MigrateError::NoDatabase { target: run.context.target.clone() })?;
-
-    let lock = Lock::new(&database, &run.context);
-    lock.acquire(connection, run.migrator.lock_timeout, run.on_event).await?;
-    let result = apply_pending(connection, &lock, &Session::new(&database), run).await;
-    lock.release(connection).await;
-    result
-}
-
-async fn apply_pending(
-    connection: &mut MySqlConnection,
-    lock: &Lock,
-    session: &Session,
-    run: &mut Run<'_>,
-) -> Result<(), MigrateError> {
-    let context = run.context.clone();
-    let rows =
-        journal::mysql::read(connection).await.map_err(context.journal("read _migrations"))?;
-    let pending = run.pending(rows)?;
-    if pending.is_empty() {
-        return Ok(());
-    }
-    session.prepare(connection).await.map_err(context.journal("prepare the session"))?;
-    journal::mysql::create(connection).await.map_err(context.journal("create _migrations"))?;
-    for (position, migration) in pending.iter().enumerate() {
-        if !lock.is_held(connection).await? {
-            let (target, file) = (context.target.clone(), migration.file(context.dialect));
-            return Err(MigrateError::LockLost { target, file });
+impl MySql {
+    /// Connects.
+    pub(crate) async fn connect(
+        options: &MySqlConnectOptions,
+        context: &Context,
+        limits: Limits,
+    ) -> Result<Self, MigrateError> {
+        if options.get_database().is_none() {
+            return Err(MigrateError::NoDatabase { target: context.target.clone() });
         }
-        apply(connection, session, migration, pending.len() - position, run).await?;
+        let connection = options.connect().await.map_err(context.connect())?;
+        Ok(Self {
+            connection,
+            options: options.clone(),
+            context: context.clone(),
+            limits,
+            lock: None,
+            settings: settings(limits),
+        })
     }
-    Ok(())
+
+    /// Closes the connection, which frees whatever it still holds.
+    pub(crate) async fn close(self) {
+        let _ = self.connection.close().await;
+    }
+
+    /// Runs one statement to its end, within the limit for statements.
+    async fn execute(&mut self, text: &str) -> sqlx::Result<u64> {
+        let Some(limit) = self.limits.statement_timeout else {
+            return execute(&mut self.connection, text).await;
+        };
+        let id = connection_id(&mut self.connection).await?;
+        let mut running = std::pin::pin!(execute(&mut self.connection, text));
+        if let Ok(ended) = timeout(limit, running.as_mut()).await {
+            return ended;
+        }
+        // Going away would leave the server at work. It ends the statement, and then says so on
+        // the connection that runs it.
+        let mut other = self.options.connect().await?;
+        execute(&mut other, &format!("KILL QUERY {id}")).await?;
+        let _ = other.close().await;
+        running.await
+    }
+
+    /// Runs a change of the schema: waits for other transactions, but not for long at a time.
+    async fn change_schema(
+        &mut self,
+        step: &Step,
+        report: &mut Report<'_>,
+    ) -> Result<Ran, RunError> {
+        let attempts = online::attempts(&step.statement);
+        let mut waited = 1;
+        let mut refusals = Vec::new();
+        for attempt in attempts {
+            loop {
+                match self.execute(&attempt.text).await {
+                    Ok(rows) => return Ok(Ran { rows, algorithm: attempt.algorithm }),
+                    Err(error) if number(&error) == Some(LOCK_WAIT_TIMEOUT) => {
+                        if waited == LOCK_WAIT_ATTEMPTS {
+                            let blockers = server::blockers(&mut self.connection).await;
+                            return Err(self.refused(&error, &blockers));
+                        }
+                        waited += 1;
+                        report(Event::Retrying {
+                            reason: error_text(&error),
+                            pause: LOCK_WAIT_PAUSE,
+                        });
+                        sleep(LOCK_WAIT_PAUSE).await;
+                    }
+                    Err(error) if attempt.may_be_refused && online::is_refusal(number(&error)) => {
+                        refusals.push(error_text(&error));
+                        break;
+                    }
+                    Err(error) => return Err(self.refused(&error, "")),
+                }
+            }
+        }
+        Err(RunError::Refused { reason: online::needs_copy(&refusals), passing: false })
+    }
+
+    fn refused(&self, error: &sqlx::Error, more: &str) -> RunError {
+        let number = number(error);
+        match number {
+            Some(code) if !ENDED.contains(&code) => {
+                let mut reason = error_text(error);
+                if code == INTERRUPTED
+                    && let Some(limit) = self.limits.statement_timeout
+                {
+                    reason = format!(
+                        "it was ended after {} s (--statement-timeout), and took no effect",
+                        limit.as_secs()
+                    );
+                }
+                let passing = matches!(code, LOCK_WAIT_TIMEOUT | DEADLOCK);
+                RunError::Refused { reason: reason + more, passing }
+            }
+            _ => RunError::Lost { reason: error_text(error) },
+        }
+    }
 }
 
-async fn apply(
-    connection: &mut MySqlConnection,
-    session: &Session,
-    migration: &Migration,
-    left: usize,
-    run: &mut Run<'_>,
-) -> Result<(), MigrateError> {
-    let context = run.context.clone();
-    let file = migration.file(context.dialect);
-    let started_at = run.begin(migration, left);
-    let row = journal::row(migration, context.dialect, started_at);
-    journal::mysql::start(connection, &row)
-        .await
-        .map_err(context.journal(format!("record the start of {file}")))?;
+impl Database for MySql {
+    const TRANSACTIONAL_DDL: bool = false;
 
-    let text = AssertSqlSafe(migration.up(context.dialect));
-    let results = sqlx::raw_sql(text).execute_many(&mut *connection);
-    run_all(results).await.map_err(|error| MigrateError::Failed {
-        file: file.clone(),
-        version: migration.version(),
-        target: context.target.clone(),
-        statement: error.number,
-        undone: false,
-        reason: error.reason,
-    })?;
-    // Before the stamp: it must not end up in a transaction that the file left open.
-    session
-        .reset(connection)
-        .await
-        .map_err(context.journal(format!("reset the session after {file}")))?;
+    async fn lock(&mut self, report: &mut Report<'_>) -> Result<(), MigrateError> {
+        server::check(&mut self.connection, &self.context, report).await?;
+        let database = self.options.get_database().unwrap_or_default();
+        let lock = Lock::new(database, &self.context);
+        lock.acquire(&mut self.connection, self.limits.lock_timeout, report).await?;
+        self.lock = Some(lock);
+        Ok(())
+    }
 
-    let finished_at = run.now();
-    journal::mysql::finish(connection, migration.version(), finished_at)
-        .await
-        .map_err(context.journal(format!("record the end of {file}, which ran completely,")))?;
-    run.end(migration, started_at, finished_at);
-    Ok(())
-}
-
-/// The settings every migration starts with, whatever the one before it set and forgot.
-struct Session {
-    reset: String,
-}
-
-impl Session {
-    fn new(database: &str) -> Self {
-        // A transaction that a file left open is committed: its statements succeeded.
-        //
-        // The default lock_wait_timeout is a year on MySQL and a day on MariaDB, and everybody
-        // else who wants the table queues behind an ALTER that waits. Ten seconds, then it fails.
-        Self {
-            reset: format!(
-                "COMMIT; UNLOCK TABLES; USE `{}`; SET SESSION autocommit = 1, \
-                 foreign_key_checks = 1, unique_checks = 1, sql_mode = @migrate_sql_mode, \
-                 lock_wait_timeout = 10",
-                database.replace('`', "``")
-            ),
+    async fn unlock(&mut self) -> Result<(), MigrateError> {
+        match self.lock.take() {
+            Some(lock) => lock.release(&mut self.connection).await,
+            None => Ok(()),
         }
     }
 
-    async fn prepare(&self, connection: &mut MySqlConnection) -> sqlx::Result<()> {
-        let remember = sqlx::raw_sql("SET @migrate_sql_mode = @@SESSION.sql_mode");
-        remember.execute(&mut *connection).await?;
-        self.reset(connection).await
+    async fn check_lock(&mut self, file: &str) -> Result<(), MigrateError> {
+        if let Some(lock) = &self.lock
+            && lock.is_held(&mut self.connection).await?
+        {
+            return Ok(());
+        }
+        let (target, file) = (self.context.target.clone(), file.to_owned());
+        Err(MigrateError::LockLost { target, file })
     }
 
-    async fn reset(&self, connection: &mut MySqlConnection) -> sqlx::Result<()> {
-        let reset = sqlx::raw_sql(AssertSqlSafe(self.reset.as_str()));
-        reset.execute(connection).await.map(drop)
+    async fn reset_session(&mut self) -> sqlx::Result<()> {
+        execute(&mut self.connection, &self.settings).await.map(drop)
+    }
+
+    async fn begin(&mut self, _report: &mut Report<'_>) -> Result<Begun, MigrateError> {
+        let begun = execute(&mut self.connection, "START TRANSACTION").await;
+        begun.map_err(self.context.journal("begin a transaction"))?;
+        Ok(Begun::Unchanged)
+    }
+
+    async fn commit(&mut self) -> sqlx::Result<()> {
+        execute(&mut self.connection, "COMMIT").await.map(drop)
+    }
+
+    async fn rollback(&mut self) -> sqlx::Result<()> {
+        execute(&mut self.connection, "ROLLBACK").await.map(drop)
+    }
+
+    async fn check_before_commit(&mut self, _file: &str) -> Result<(), MigrateError> {
+        Ok(())
+    }
+
+    async fn run(&mut self, step: &Step, report: &mut Report<'_>) -> Result<Ran, RunError> {
+        if matches!(step.statement.meaning, Meaning::Ddl(_)) {
+            return self.change_schema(step, report).await;
+        }
+        let text = &step.statement.text;
+        let rows = self.execute(text).await.map_err(|error| self.refused(&error, ""))?;
+        if matches!(step.statement.meaning, Meaning::Session { .. })
+            && text.to_ascii_lowercase().contains("autocommit")
+        {
+            // The journal's rows must not wait for a commit that a kill would prevent.
+            let reset = execute(&mut self.connection, "SET SESSION autocommit = 1").await;
+            reset.map_err(|error| self.refused(&error, ""))?;
+        }
+        Ok(Ran { rows, algorithm: None })
+    }
+
+    async fn images(&mut self, tables: &[Name]) -> sqlx::Result<Images> {
+        catalogue::images(&mut self.connection, tables).await
+    }
+
+    async fn holds(&mut self, effect: &Effect) -> sqlx::Result<bool> {
+        catalogue::holds(&mut self.connection, effect).await
+    }
+
+    async fn write(&mut self, sql: &'static str, args: Vec<Arg>) -> sqlx::Result<u64> {
+        let query = bind!(sqlx::query(sql), args);
+        Ok(query.execute(&mut self.connection).await?.rows_affected())
+    }
+
+    async fn rows(&mut self) -> sqlx::Result<Vec<Row>> {
+        // Asking first whether the table is there would be one more round trip at every start.
+        let rows = sqlx::raw_sql(sql::READ_ROWS).fetch_all(&mut self.connection).await;
+        let rows = absent_is_empty(rows)?;
+        rows.iter().map(sqlx::FromRow::from_row).collect()
+    }
+
+    async fn steps(&mut self) -> sqlx::Result<Vec<StepRow>> {
+        let rows = sqlx::raw_sql(sql::READ_STEPS).fetch_all(&mut self.connection).await;
+        let rows = absent_is_empty(rows)?;
+        rows.iter().map(|row| <StepRecord as sqlx::FromRow<_>>::from_row(row)?.try_into()).collect()
+    }
+
+    async fn text(&mut self, version: i64) -> sqlx::Result<Option<Vec<u8>>> {
+        let text = sqlx::query(sql::READ_TEXT).bind(version);
+        let rows = absent_is_empty(text.fetch_all(&mut self.connection).await)?;
+        rows.first().map(|row| row.try_get(0)).transpose()
+    }
+
+    async fn journal_columns(&mut self) -> sqlx::Result<Vec<String>> {
+        catalogue::columns(&mut self.connection, &Name::unqualified("_migrations")).await
+    }
+}
+
+/// The settings that every migration starts with, whatever the one before it set and forgot.
+///
+/// The default `lock_wait_timeout` is a year on MySQL and a day on MariaDB, and everybody else who
+/// wants the table queues behind an ALTER that waits.
+fn settings(limits: Limits) -> String {
+    let seconds = limits.lock_wait_timeout.as_secs().max(1);
+    format!(
+        "SET SESSION autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
+         sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wait_timeout = {seconds}, \
+         innodb_lock_wait_timeout = {seconds}"
+    )
+}
+
+async fn execute(connection: &mut MySqlConnection, sql: &str) -> sqlx::Result<u64> {
+    // The text protocol: not every statement can be prepared.
+    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+async fn connection_id(connection: &mut MySqlConnection) -> sqlx::Result<u64> {
+    let row = sqlx::raw_sql("SELECT CAST(CONNECTION_ID() AS UNSIGNED)");
+    row.fetch_one(connection).await?.try_get(0)
+}
+
+/// No rows where the table they would be in is not there.
+fn absent_is_empty<T>(rows: sqlx::Result<Vec<T>>) -> sqlx::Result<Vec<T>> {
+    match rows {
+        Err(error) if number(&error) == Some(NO_SUCH_TABLE) => Ok(Vec::new()),
+        rows => rows,
+    }
+}
+
+/// The server's error number.
+fn number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(error.number())
+}
+
+/// The server's words, with its number, by which they are looked up.
+fn error_text(error: &sqlx::Error) -> String {
+    match (number(error), error) {
+        (Some(number), sqlx::Error::Database(error)) => format!("{} ({number})", error.message()),
+        _ => error.to_string(),
     }
 }

@@ -1,136 +1,432 @@
-//! What a run would do: the migrations to apply, or why it must not begin.
+//! What a run would do, as a plain value: made from files and journal alone, before anything runs.
 
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{History, Row, StepRow, StepState};
+use crate::source::script::{Script, ScriptStatement};
+use crate::sql::meaning::Meaning;
 use crate::status::{State, Status};
 use crate::{Dialect, MigrateError, Migration, Migrations};
 
-/// The migrations to apply, in order. Refuses before anything is applied, so that a run never
-/// stops half way for a reason that could be known at its start.
-pub(crate) fn pending<'m>(
-    migrations: &'m Migrations,
-    dialect: Dialect,
-    status: &Status,
-) -> Result<Vec<&'m Migration>, MigrateError> {
-    let in_state = |state: State| -> Vec<&'m Migration> {
-        let is_wanted = |version| {
-            status.entries.iter().any(|entry| entry.version == version && entry.state == state)
-        };
-        migrations.iter().filter(|migration| is_wanted(migration.version())).collect()
-    };
-    let files = |of: &[&Migration]| of.iter().map(|migration| migration.file(dialect)).collect();
-
-    if let Some(interrupted) = in_state(State::Failed).first() {
-        return Err(MigrateError::Interrupted {
-            file: interrupted.file(dialect),
-            version: interrupted.version(),
-        });
-    }
-    let edited = in_state(State::Edited);
-    if !edited.is_empty() {
-        return Err(MigrateError::Edited { files: files(&edited) });
-    }
-    let pending = in_state(State::Pending);
-    let newest = status
-        .entries
-        .iter()
-        .filter(|entry| entry.state != State::Pending)
-        .map(|entry| entry.version)
-        .max();
-    if let Some(newest) = newest {
-        let late: Vec<&Migration> =
-            pending.iter().copied().filter(|migration| migration.version() < newest).collect();
-        if !late.is_empty() {
-            return Err(MigrateError::OutOfOrder { files: files(&late), newest });
-        }
-    }
-    Ok(pending)
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Applying.
+    Up,
+    /// Taking back.
+    Down,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::{Row, row};
+impl Direction {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
 
-    const FILES: [(&str, &str); 3] =
-        [("1_a.up.sql", "SELECT 1;"), ("2_b.up.sql", "SELECT 2;"), ("3_c.up.sql", "SELECT 3;")];
+/// What becomes of files that are older than the newest that was applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutOfOrder {
+    /// The run is refused.
+    #[default]
+    Error,
+    /// They are applied, and rows without a file among the others are accepted.
+    Allow,
+}
 
-    /// Rows as if these versions had been applied; a version without a file is a newer release's.
-    fn journal(versions: &[i64]) -> Vec<Row> {
-        let migrations = Migrations::embedded(&FILES).unwrap();
-        let known = |version| migrations.iter().find(|m| m.version() == version);
-        let unknown = |version| Row {
-            version,
-            name: "later".to_owned(),
-            checksum: "?".to_owned(),
-            started_at: 1_000_000,
-            finished_at: None,
+/// How far to apply, and how strictly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpOptions {
+    /// The last version to apply; all if `None`.
+    pub to: Option<i64>,
+    /// What becomes of late files.
+    pub out_of_order: OutOfOrder,
+}
+
+/// How far to go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DownOptions {
+    /// So many migrations.
+    Steps(usize),
+    /// All that are newer than this version.
+    To(i64),
+}
+
+/// What a run would do, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub(crate) migrations: Vec<Planned>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.migrations.is_empty()
+    }
+}
+
+/// A migration of a plan, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedMigration {
+    /// What orders it.
+    pub version: i64,
+    /// Its file.
+    pub file: String,
+    /// What keeps it whole.
+    pub how: &'static str,
+    /// Its statements.
+    pub steps: Vec<ListedStep>,
+}
+
+/// A statement of a plan, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedStep {
+    /// Its place in the file, from 1.
+    pub number: usize,
+    /// The line on which it begins, from 1.
+    pub line: usize,
+    /// What would be done about it.
+    pub todo: &'static str,
+    /// Its text.
+    pub statement: String,
+}
+
+impl Plan {
+    /// What would be done, for people and programs.
+    pub fn listing(&self) -> Vec<ListedMigration> {
+        let listed = |planned: &Planned| ListedMigration {
+            version: planned.version,
+            file: planned.file.clone(),
+            how: match planned.how {
+                How::OneTransaction => "one transaction",
+                How::StepByStep => "each statement on record before and after it",
+            },
+            steps: planned.steps.iter().map(listed_step).collect(),
         };
-        versions
+        self.migrations.iter().map(listed).collect()
+    }
+}
+
+fn listed_step(step: &Step) -> ListedStep {
+    ListedStep {
+        number: step.statement.number,
+        line: step.statement.line,
+        todo: match step.todo {
+            Todo::Run => "run",
+            Todo::Nothing => "done already",
+            Todo::Repeat => "run again: a setting of the session",
+            Todo::Reconcile(_) => "find out whether it took effect, and run it if not",
+        },
+        statement: step.statement.text.clone(),
+    }
+}
+
+/// What is to be done with one migration.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) version: i64,
+    pub(crate) name: String,
+    pub(crate) direction: Direction,
+    pub(crate) file: String,
+    /// Of the up file, also when it is taken back.
+    pub(crate) checksum: String,
+    pub(crate) text: String,
+    pub(crate) min_version: Option<i64>,
+    pub(crate) how: How,
+    /// Whether it was begun by an earlier run.
+    pub(crate) begun: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What keeps a migration whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum How {
+    /// One transaction holds all its statements and the record of them.
+    OneTransaction,
+    /// Each statement is written down before and after it.
+    StepByStep,
+}
+
+/// What is to be done with one statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) statement: ScriptStatement,
+    pub(crate) todo: Todo,
+}
+
+/// What is to be done about a statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Todo {
+    /// Run it.
+    Run,
+    /// Nothing: it is done.
+    Nothing,
+    /// Run it again, though it is done: a setting of the session that ended since.
+    Repeat,
+    /// Find out whether it took effect, and run it if not.
+    Reconcile(Box<StepRow>),
+}
+
+/// What applying would do, or why nothing may be done. Everything that can be refused is refused
+/// here, so that a run never stops half way for a reason that could be known at its start.
+pub(crate) fn up(
+    migrations: &Migrations,
+    dialect: Dialect,
+    history: &History,
+    options: UpOptions,
+) -> Result<Plan, MigrateError> {
+    let status = Status::new(migrations, dialect, history);
+    if let Some(needed) = status.too_old() {
+        let newest = migrations.iter().next_back().map_or(0, Migration::version);
+        return Err(MigrateError::TooOld { needed, newest });
+    }
+    if let Some(row) = history.rows.iter().find(|row| row.undo_started_at.is_some()) {
+        return Err(MigrateError::UndoUnfinished { version: row.version, name: row.name.clone() });
+    }
+    refuse_edited(migrations, dialect, history, &status)?;
+    if options.out_of_order == OutOfOrder::Error {
+        refuse_disorder(migrations, dialect, &status)?;
+    }
+    let todo = status.entries.iter().filter(|entry| {
+        matches!(entry.state, State::Pending | State::Failed { .. })
+            && options.to.is_none_or(|to| entry.version <= to)
+    });
+    let planned = todo
+        .filter_map(|entry| migrations.get(entry.version))
+        .map(|migration| planned_up(migration, dialect, history));
+    Ok(Plan { migrations: planned.collect::<Result<_, _>>()? })
+}
+
+fn refuse_edited(
+    migrations: &Migrations,
+    dialect: Dialect,
+    history: &History,
+    status: &Status,
+) -> Result<(), MigrateError> {
+    let edited = status.entries.iter().filter(|entry| entry.state == State::Edited);
+    let edited: Vec<(String, Option<String>)> = edited
+        .filter_map(|entry| migrations.get(entry.version))
+        .map(|migration| {
+            let applied = history.texts.get(&migration.version());
+            let diff = applied.map(|applied| diff(applied, migration.up(dialect)));
+            (migration.file(dialect), diff)
+        })
+        .collect();
+    if edited.is_empty() { Ok(()) } else { Err(MigrateError::Edited { files: edited }) }
+}
+
+/// The lines that differ between what was applied and what stands in the file now.
+pub(crate) fn diff(applied: &str, file: &str) -> String {
+    similar::TextDiff::from_lines(applied, file)
+        .unified_diff()
+        .context_radius(1)
+        .header("applied", "file")
+        .to_string()
+}
+
+fn refuse_disorder(
+    migrations: &Migrations,
+    dialect: Dialect,
+    status: &Status,
+) -> Result<(), MigrateError> {
+    let newest_applied = status
+        .entries
+        .iter()
+        .filter(|entry| !matches!(entry.state, State::Pending))
+        .map(|entry| entry.version)
+        .max();
+    if let Some(newest) = newest_applied {
+        let late: Vec<String> = status
+            .entries
             .iter()
-            .map(|&version| {
-                let row = known(version)
-                    .map_or_else(|| unknown(version), |m| row(m, Dialect::Sqlite, 1_000_000));
-                Row { finished_at: Some(1_250_000), ..row }
-            })
-            .collect()
-    }
-
-    fn plan(journal: Vec<Row>) -> (Status, Result<Vec<i64>, MigrateError>) {
-        let migrations = Migrations::embedded(&FILES).unwrap();
-        let status = Status::new(&migrations, Dialect::Sqlite, journal);
-        let pending = pending(&migrations, Dialect::Sqlite, &status)
-            .map(|pending| pending.into_iter().map(Migration::version).collect());
-        (status, pending)
-    }
-
-    #[test]
-    fn what_is_not_in_the_journal_is_applied_in_order() {
-        assert_eq!(plan(journal(&[])).1.unwrap(), [1, 2, 3]);
-        let (status, pending) = plan(journal(&[1]));
-        assert_eq!(pending.unwrap(), [2, 3]);
-        assert_eq!(status.pending(), 2);
-        assert!(!status.is_current());
-        assert_eq!(
-            status.entries[0].state,
-            State::Applied { at_unix_micros: 1_250_000, duration_ms: 250 }
-        );
-    }
-
-    #[test]
-    fn a_newer_database_is_current_and_left_alone() {
-        let (status, pending) = plan(journal(&[1, 2, 3, 4]));
-        assert_eq!(pending.unwrap(), [0_i64; 0]);
-        assert!(status.is_current());
-        assert_eq!(status.entries[3].state, State::Unknown);
-        assert_eq!(status.entries[3].name, "later");
-    }
-
-    #[test]
-    fn a_late_file_is_refused_also_behind_an_unknown_one() {
-        for versions in [&[1, 3][..], &[1, 2, 4]] {
-            let (status, pending) = plan(journal(versions));
-            assert!(matches!(pending, Err(MigrateError::OutOfOrder { .. })), "{pending:?}");
-            assert!(!status.is_current());
+            .filter(|entry| entry.state == State::Pending && entry.version < newest)
+            .filter_map(|entry| migrations.get(entry.version))
+            .map(|migration| migration.file(dialect))
+            .collect();
+        if !late.is_empty() {
+            return Err(MigrateError::OutOfOrder { files: late, newest });
         }
     }
+    let newest_file = migrations.iter().next_back().map_or(0, Migration::version);
+    let missing: Vec<String> = status
+        .entries
+        .iter()
+        .filter(|entry| entry.state == State::Unknown && entry.version < newest_file)
+        .map(|entry| format!("{}_{}", entry.version, entry.name))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(MigrateError::Missing { migrations: missing }) }
+}
 
-    #[test]
-    fn an_edited_file_is_refused_although_others_are_pending() {
-        let mut rows = journal(&[1]);
-        rows[0].checksum = "0".repeat(64);
-        let (status, pending) = plan(rows);
-        assert!(matches!(pending, Err(MigrateError::Edited { .. })), "{pending:?}");
-        assert!(!status.is_current());
+fn planned_up(
+    migration: &Migration,
+    dialect: Dialect,
+    history: &History,
+) -> Result<Planned, MigrateError> {
+    let row = history.row(migration.version());
+    let file = migration.file(dialect);
+    // Written by the first release, which did not write down what it did.
+    if row.is_some_and(|row| row.run_by.is_none() && row.finished_at.is_none()) {
+        return Err(MigrateError::Interrupted { file, version: migration.version() });
     }
+    let script = parse(dialect, &file, migration.up(dialect))?;
+    let min_version = script.min_version;
+    let (how, steps) = steps(dialect, &file, script, migration, Direction::Up, history)?;
+    Ok(Planned {
+        version: migration.version(),
+        name: migration.name().to_owned(),
+        direction: Direction::Up,
+        file,
+        checksum: migration.checksum(dialect),
+        text: migration.up(dialect).to_owned(),
+        min_version,
+        how,
+        begun: row.is_some(),
+        steps,
+    })
+}
 
-    #[test]
-    fn an_unfinished_one_is_refused_edited_or_not() {
-        for checksum in [None, Some("0".repeat(64))] {
-            let mut rows = journal(&[1]);
-            rows[0].finished_at = None;
-            rows[0].checksum = checksum.unwrap_or(rows[0].checksum.clone());
-            let (status, pending) = plan(rows);
-            assert!(matches!(pending, Err(MigrateError::Interrupted { .. })), "{pending:?}");
-            assert!(!status.is_current());
+/// What taking back would do, newest first, or why nothing may be done.
+pub(crate) fn down(
+    migrations: &Migrations,
+    dialect: Dialect,
+    history: &History,
+    options: DownOptions,
+) -> Result<Plan, MigrateError> {
+    if let Some(row) = history.rows.iter().find(|row| row.finished_at.is_none()) {
+        return Err(MigrateError::UpUnfinished { version: row.version, name: row.name.clone() });
+    }
+    let newest_first = history.rows.iter().rev();
+    let rows: Vec<&Row> = match options {
+        DownOptions::Steps(count) => newest_first.take(count).collect(),
+        DownOptions::To(version) => newest_first.take_while(|row| row.version > version).collect(),
+    };
+    // One that was begun comes first, wherever it stands.
+    let begun = history.rows.iter().find(|row| row.undo_started_at.is_some());
+    let rest = rows.into_iter().filter(|row| row.undo_started_at.is_none());
+    let planned =
+        begun.into_iter().chain(rest).map(|row| planned_down(migrations, dialect, history, row));
+    Ok(Plan { migrations: planned.collect::<Result<_, _>>()? })
+}
+
+/// The rest of a taking back that was begun and is not over.
+pub(crate) fn rest_of_undo(
+    migrations: &Migrations,
+    dialect: Dialect,
+    history: &History,
+) -> Result<Option<Plan>, MigrateError> {
+    let begun = history.rows.iter().find(|row| row.undo_started_at.is_some());
+    begun
+        .map(|row| {
+            let planned = planned_down(migrations, dialect, history, row)?;
+            Ok(Plan { migrations: vec![planned] })
+        })
+        .transpose()
+}
+
+fn planned_down(
+    migrations: &Migrations,
+    dialect: Dialect,
+    history: &History,
+    row: &Row,
+) -> Result<Planned, MigrateError> {
+    let (version, name) = (row.version, row.name.clone());
+    let Some(migration) = migrations.get(version) else {
+        return Err(MigrateError::NoDown { migration: format!("{version}_{name}") });
+    };
+    let Some(text) = migration.down(dialect) else {
+        return Err(MigrateError::NoDown { migration: format!("{version}_{name}") });
+    };
+    let file = migration.down_file(dialect);
+    let script = parse(dialect, &file, text)?;
+    let (how, steps) = steps(dialect, &file, script, migration, Direction::Down, history)?;
+    Ok(Planned {
+        version,
+        name,
+        direction: Direction::Down,
+        file,
+        checksum: row.checksum.clone(),
+        text: text.to_owned(),
+        min_version: None,
+        how,
+        begun: row.undo_started_at.is_some(),
+        steps,
+    })
+}
+
+fn parse(dialect: Dialect, file: &str, text: &str) -> Result<Script, MigrateError> {
+    Script::parse(dialect, text).map_err(|error| MigrateError::Script {
+        file: file.to_owned(),
+        line: error.line,
+        message: error.message,
+    })
+}
+
+/// Compares a file's statements with what is written down about them.
+fn steps(
+    dialect: Dialect,
+    file: &str,
+    script: Script,
+    migration: &Migration,
+    direction: Direction,
+    history: &History,
+) -> Result<(How, Vec<Step>), MigrateError> {
+    let mut known: Vec<&StepRow> = history.steps_of(migration.version(), direction).collect();
+    known.sort_by_key(|row| row.number);
+    let whole = dialect == Dialect::Sqlite || (script.changes_rows_only() && known.is_empty());
+    if whole {
+        let steps =
+            script.statements.into_iter().map(|statement| Step { statement, todo: Todo::Run });
+        return Ok((How::OneTransaction, steps.collect()));
+    }
+    let row_of = |number: usize| known.iter().copied().find(|row| row.number == number);
+    // What is done must still stand in the file as it was; what comes after it may change.
+    for row in known.iter().filter(|row| row.state.is_settled()) {
+        let same = script
+            .statements
+            .iter()
+            .any(|statement| statement.number == row.number && statement.checksum == row.checksum);
+        if !same {
+            return Err(MigrateError::DonePartEdited {
+                file: file.to_owned(),
+                version: migration.version(),
+                statement: row.number,
+            });
         }
     }
+    let mut steps = Vec::with_capacity(script.statements.len());
+    let mut lost: Option<usize> = None;
+    for statement in script.statements {
+        let todo = match row_of(statement.number) {
+            None => Todo::Run,
+            Some(row) if row.state.is_settled() => match statement.meaning {
+                Meaning::Session { repeatable: true } if row.state == StepState::Done => {
+                    Todo::Repeat
+                }
+                Meaning::Session { repeatable: false } if row.state == StepState::Done => {
+                    lost = Some(statement.number);
+                    Todo::Nothing
+                }
+                _ => Todo::Nothing,
+            },
+            Some(row) if row.state == StepState::Retry => Todo::Run,
+            Some(row) if row.state == StepState::Failed && statement.meaning != Meaning::Opaque => {
+                Todo::Run
+            }
+            Some(row) => Todo::Reconcile(Box::new(row.clone())),
+        };
+        let runs = matches!(todo, Todo::Run | Todo::Reconcile(_));
+        if runs && let Some(statement) = lost {
+            return Err(MigrateError::SessionLost {
+                file: file.to_owned(),
+                version: migration.version(),
+                statement,
+            });
+        }
+        steps.push(Step { statement, todo });
+    }
+    Ok((How::StepByStep, steps))
 }

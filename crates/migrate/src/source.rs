@@ -2,17 +2,21 @@
 //!
 //! A folder is flat. `<version>_<name>.up.sql` applies to every database; where one text cannot,
 //! there is a pair `<version>_<name>.mysql.up.sql` and `<version>_<name>.sqlite.up.sql`. The same
-//! with `.down.sql`, which may be absent. Everything that is wrong is reported at once.
+//! with `.down.sql`, which may be absent. A single `<version>_<name>.sql` holds both ways between
+//! `-- migrate:up` and `-- migrate:down` (dbmate's way), or only the way up (sqlx's). Everything
+//! that is wrong is reported at once.
 
 mod file_name;
 mod folder;
 mod problem;
+pub(crate) mod script;
+mod sections;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::Dialect;
-use crate::checksum::{normalise, sha256_hex};
+use crate::checksum::{checksum, normalise};
 use file_name::{Direction, FileName};
 pub use problem::{Problem, SourceError};
 
@@ -42,6 +46,8 @@ pub struct Migration {
     name: String,
     up: Text,
     down: Option<Text>,
+    /// Whether one file holds both ways.
+    single: bool,
 }
 
 impl Migration {
@@ -65,16 +71,28 @@ impl Migration {
         self.down.as_ref().map(|text| text.on(dialect))
     }
 
-    /// SHA-256 (64 hex digits) of what [`up`](Self::up) gives for this dialect.
+    /// SHA-256 (64 hex digits) of what [`up`](Self::up) gives for this dialect, whatever white
+    /// space ends its lines.
     pub fn checksum(&self, dialect: Dialect) -> String {
-        sha256_hex(self.up(dialect))
+        checksum(self.up(dialect))
     }
 
     /// The file that [`up`](Self::up) comes from, for messages.
     pub fn file(&self, dialect: Dialect) -> String {
-        match self.up {
-            Text::Portable(_) => format!("{}.up.sql", self.stem),
-            Text::Pair { .. } => format!("{}.{}.up.sql", self.stem, dialect.tag()),
+        self.file_of(&self.up, dialect, "up")
+    }
+
+    /// The file that [`down`](Self::down) comes from, or would come from, for messages.
+    pub fn down_file(&self, dialect: Dialect) -> String {
+        self.file_of(self.down.as_ref().unwrap_or(&self.up), dialect, "down")
+    }
+
+    fn file_of(&self, text: &Text, dialect: Dialect, direction: &str) -> String {
+        let stem = &self.stem;
+        match text {
+            _ if self.single => format!("{stem}.sql"),
+            Text::Portable(_) => format!("{stem}.{direction}.sql"),
+            Text::Pair { .. } => format!("{stem}.{}.{direction}.sql", dialect.tag()),
         }
     }
 }
@@ -112,8 +130,14 @@ impl Migrations {
     }
 
     /// In the order of their versions.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Migration> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Migration> + DoubleEndedIterator {
         self.0.iter()
+    }
+
+    /// The one with this version.
+    pub fn get(&self, version: i64) -> Option<&Migration> {
+        let at = self.0.binary_search_by_key(&version, Migration::version).ok()?;
+        self.0.get(at)
     }
 }
 
@@ -123,6 +147,7 @@ struct Files {
     name: String,
     up: Slot,
     down: Slot,
+    single: bool,
 }
 
 /// The up files, or the down files, of one version.
@@ -156,6 +181,7 @@ fn group<'a>(
             name: parsed.name.to_owned(),
             up: Slot::default(),
             down: Slot::default(),
+            single: parsed.direction == Direction::Both,
         });
         if version.stem != parsed.stem {
             problems.push(Problem::DuplicateVersion {
@@ -165,16 +191,16 @@ fn group<'a>(
             });
             continue;
         }
-        let slot = match parsed.direction {
-            Direction::Up => &mut version.up,
-            Direction::Down => &mut version.down,
+        let duplicate = match parsed.direction {
+            Direction::Up => version.up.put(parsed.dialect, text),
+            Direction::Down => version.down.put(parsed.dialect, text),
+            Direction::Both => {
+                let (up, down) = sections::sections(&text);
+                let down = down.is_some_and(|down| version.down.put(parsed.dialect, down));
+                version.up.put(parsed.dialect, up) || down
+            }
         };
-        let place = match parsed.dialect {
-            None => &mut slot.portable,
-            Some(Dialect::MySql) => &mut slot.mysql,
-            Some(Dialect::Sqlite) => &mut slot.sqlite,
-        };
-        if place.replace(text).is_some() {
+        if duplicate {
             problems.push(Problem::DuplicateFile { file: file.to_owned() });
         }
     }
@@ -184,10 +210,10 @@ fn group<'a>(
 impl Files {
     /// The migration these files make up, or `None` after reporting why they do not.
     fn complete(self, version: i64, problems: &mut Vec<Problem>) -> Option<Migration> {
-        let Self { stem, name, up, down } = self;
+        let Self { stem, name, up, down, single } = self;
         match (up.complete(&stem, "up"), down.complete(&stem, "down")) {
             (Ok(Some(up)), Ok(down)) => {
-                return Some(Migration { version, stem, name, up, down });
+                return Some(Migration { version, stem, name, up, down, single });
             }
             (Ok(None), Ok(_)) => problems.push(Problem::NoUp { stem }),
             (up, down) => problems.extend(up.err().into_iter().chain(down.err())),
@@ -197,6 +223,16 @@ impl Files {
 }
 
 impl Slot {
+    /// Puts a text where it belongs; gives whether there was one already.
+    fn put(&mut self, dialect: Option<Dialect>, text: String) -> bool {
+        let place = match dialect {
+            None => &mut self.portable,
+            Some(Dialect::MySql) => &mut self.mysql,
+            Some(Dialect::Sqlite) => &mut self.sqlite,
+        };
+        place.replace(text).is_some()
+    }
+
     fn complete(self, stem: &str, direction: &'static str) -> Result<Option<Text>, Problem> {
         let stem = stem.to_owned();
         match (self.portable, self.mysql, self.sqlite) {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::journal::Row;
-use crate::{Dialect, Migrations, clock};
+use crate::journal::{History, Row, StepState};
+use crate::plan::Direction;
+use crate::source::script::Script;
+use crate::{Dialect, Migration, Migrations, clock};
 
 /// Every migration that the files or the database know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,10 +26,19 @@ pub struct Entry {
     /// Where it stands.
     #[serde(flatten)]
     pub state: State,
+    /// Host and process that applied it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_by: Option<String>,
+    /// How it came here if no runner applied it: `baseline`, or the tool it was taken over from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Only a program that carries this version, or a newer one, may run on this schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_version: Option<i64>,
 }
 
 /// Where one migration stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Applied, and the file is still the one that was.
@@ -41,53 +52,108 @@ pub enum State {
     Pending,
     /// Applied, but the file is not the one that was.
     Edited,
-    /// Begun and not finished: interrupted, or running at this moment.
-    Failed,
+    /// Begun and not finished: interrupted, refused by the database, or running at this moment.
+    Failed {
+        /// The statement it stopped at, from 1, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        statement: Option<usize>,
+        /// Whether it is to be found out if that statement took effect.
+        in_doubt: bool,
+        /// The database's words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// Taking it back was begun and is not finished.
+    Undoing,
     /// In the database and not among the files: usually applied by a newer release.
     Unknown,
 }
 
 impl Status {
-    pub(crate) fn new(migrations: &Migrations, dialect: Dialect, journal: Vec<Row>) -> Self {
-        let mut entries: BTreeMap<i64, Entry> = journal
+    pub(crate) fn new(migrations: &Migrations, dialect: Dialect, history: &History) -> Self {
+        let mut entries: BTreeMap<i64, Entry> = history
+            .rows
             .iter()
-            .map(|Row { version, name, .. }| {
-                let (version, name) = (*version, name.clone());
-                (version, Entry { version, name, state: State::Unknown })
-            })
+            .map(|row| (row.version, entry(row.version, &row.name, State::Unknown, Some(row))))
             .collect();
-        let rows: BTreeMap<i64, Row> = journal.into_iter().map(|row| (row.version, row)).collect();
         for migration in migrations.iter() {
             let version = migration.version();
-            let state = state(&migration.checksum(dialect), rows.get(&version));
-            entries.insert(version, Entry { version, name: migration.name().to_owned(), state });
+            let row = history.row(version);
+            let state = state(migration, dialect, row, history);
+            entries.insert(version, entry(version, migration.name(), state, row));
         }
         Self { entries: entries.into_values().collect() }
     }
 
     /// Whether every file is applied, unchanged and finished. A database that knows more than the
-    /// files is current as well: an older release can run on it.
+    /// files is current as well, unless it says that this release is too old for it.
     pub fn is_current(&self) -> bool {
-        self.entries
-            .iter()
-            .all(|entry| matches!(entry.state, State::Applied { .. } | State::Unknown))
+        let fine = |entry: &Entry| matches!(entry.state, State::Applied { .. } | State::Unknown);
+        self.entries.iter().all(fine) && self.too_old().is_none()
     }
 
     /// How many files are not applied.
     pub fn pending(&self) -> usize {
         self.entries.iter().filter(|entry| entry.state == State::Pending).count()
     }
+
+    /// The version that a release must carry to run on this database, if the files don't.
+    pub fn too_old(&self) -> Option<i64> {
+        let known = |entry: &&Entry| entry.state != State::Unknown;
+        let newest = self.entries.iter().rev().find(known).map_or(i64::MIN, |entry| entry.version);
+        let asked = self.entries.iter().filter(|entry| entry.state == State::Unknown);
+        asked.filter_map(|entry| entry.min_version).filter(|version| *version > newest).max()
+    }
 }
 
-fn state(checksum: &str, row: Option<&Row>) -> State {
-    match row {
-        None => State::Pending,
-        Some(Row { finished_at: None, .. }) => State::Failed,
-        Some(row) if row.checksum != checksum => State::Edited,
-        Some(Row { started_at, finished_at: Some(finished_at), .. }) => State::Applied {
-            at_unix_micros: *finished_at,
-            duration_ms: u64::try_from(clock::between(*started_at, *finished_at).as_millis())
-                .unwrap_or(u64::MAX),
-        },
+fn entry(version: i64, name: &str, state: State, row: Option<&Row>) -> Entry {
+    Entry {
+        version,
+        name: name.to_owned(),
+        state,
+        run_by: row.and_then(|row| row.run_by.clone()),
+        origin: row.and_then(|row| row.origin.clone()),
+        min_version: row.and_then(|row| row.min_version),
     }
+}
+
+fn state(migration: &Migration, dialect: Dialect, row: Option<&Row>, history: &History) -> State {
+    let Some(row) = row else { return State::Pending };
+    if row.undo_started_at.is_some() {
+        return State::Undoing;
+    }
+    let Some(finished_at) = row.finished_at else { return failed(row, history) };
+    if row.checksum != migration.checksum(dialect)
+        && !only_comments_changed(migration, dialect, history)
+    {
+        return State::Edited;
+    }
+    let took = clock::between(row.started_at, finished_at).as_millis();
+    State::Applied {
+        at_unix_micros: finished_at,
+        duration_ms: u64::try_from(took).unwrap_or(u64::MAX),
+    }
+}
+
+fn failed(row: &Row, history: &History) -> State {
+    let last = history
+        .steps_of(row.version, Direction::Up)
+        .filter(|step| !step.state.is_settled())
+        .min_by_key(|step| step.number);
+    State::Failed {
+        statement: last.map(|step| step.number),
+        in_doubt: last.map_or(row.run_by.is_none(), |step| step.state == StepState::Intended),
+        error: last.and_then(|step| step.error.clone()),
+    }
+}
+
+/// Whether the statements are those that were applied: the same text between other comments.
+fn only_comments_changed(migration: &Migration, dialect: Dialect, history: &History) -> bool {
+    let Some(applied) = history.texts.get(&migration.version()) else { return false };
+    let statements = |text| {
+        let script = Script::parse(dialect, text).ok()?;
+        Some(script.statements.into_iter().map(|found| found.checksum).collect::<Vec<_>>())
+    };
+    let applied = statements(applied);
+    applied.is_some() && applied == statements(migration.up(dialect))
 }

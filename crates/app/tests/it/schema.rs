@@ -165,7 +165,7 @@ fn expected() -> Described {
 
 async fn every_database_has_the_same_schema(database: TestDatabase) {
     let migrator = Migrator::new(migrations::embedded().unwrap(), database.target.clone());
-    migrator.up(|_| {}).await.unwrap();
+    migrator.up(migrate::UpOptions::default(), |_| {}).await.unwrap();
     let found = match &database.target {
         Target::Sqlite(options) => {
             describe_sqlite(&sqlx::SqlitePool::connect_with(options.clone()).await.unwrap()).await

@@ -95,7 +95,7 @@ async fn a_chat_with_a_hundred_messages_takes_four_statements(database: TestData
 /// others in their own way, for the plan of every statement.
 async fn an_index_serves_every_statement(database: TestDatabase) {
     let migrator = Migrator::new(migrations::embedded().unwrap(), database.target.clone());
-    migrator.up(|_| {}).await.unwrap();
+    migrator.up(migrate::UpOptions::default(), |_| {}).await.unwrap();
     match &database.target {
         migrate::Target::Sqlite(options) => {
             let pool = sqlx::SqlitePool::connect_with(options.clone()).await.unwrap();

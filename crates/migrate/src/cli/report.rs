@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::utc::utc;
-use crate::{Applied, Entry, Event, State, Status};
+use crate::{Applied, Direction, Entry, Event, Holder, Plan, State, Status};
 
 const HEADING: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -19,29 +19,77 @@ const ASIDE: Style = Style::new().dimmed();
 pub(super) fn event(out: &mut dyn Write, event: &Event) -> io::Result<()> {
     match event {
         Event::WaitingForLock { holder, waited } => {
-            let holder = holder.map(|id| format!(" (connection {id})")).unwrap_or_default();
+            let holder = holder.as_ref().map(described).unwrap_or_default();
             let waited = waited.as_secs();
             writeln!(out, "{WAITING}waiting{WAITING:#}   {waited} s for another runner{holder}")
         }
-        Event::Applying { version, name, index, total } => {
-            writeln!(out, "applying  {version}_{name}  ({index} of {total})")
+        Event::Applying { version, name, direction, index, total } => {
+            let doing = word(*direction, "applying", "undoing");
+            writeln!(out, "{doing:<8}  {version}_{name}  ({index} of {total})")
         }
-        Event::Applied { version, name, duration } => {
-            let took = took(*duration);
-            writeln!(out, "{GOOD}applied{GOOD:#}   {version}_{name}  {ASIDE}{took}{ASIDE:#}")
+        Event::Statement { number, total, line, summary, .. } => writeln!(
+            out,
+            "          {ASIDE}{number} of {total}, line {line}:{ASIDE:#} {}",
+            summary.escape_debug()
+        ),
+        // Quick ones are of no interest.
+        Event::StatementDone { duration, rows, algorithm, .. } => {
+            if *duration < Duration::from_secs(1) {
+                return Ok(());
+            }
+            let how = algorithm.map(|algorithm| format!(", {algorithm}")).unwrap_or_default();
+            writeln!(out, "          {ASIDE}{}, {rows} rows{how}{ASIDE:#}", took(*duration))
         }
+        Event::Reconciled { number, done, .. } => {
+            let found = if *done { "it took effect" } else { "it did not take effect" };
+            writeln!(
+                out,
+                "{WAITING}found{WAITING:#}     statement {number} was interrupted: {found}"
+            )
+        }
+        Event::Retrying { reason, pause } => {
+            let pause = pause.as_secs_f64();
+            writeln!(out, "{WAITING}retrying{WAITING:#}  in {pause} s: {}", reason.escape_debug())
+        }
+        Event::Applied { version, name, direction, duration } => {
+            let (done, took) = (word(*direction, "applied", "undone"), took(*duration));
+            writeln!(out, "{GOOD}{done:<8}{GOOD:#}  {version}_{name}  {ASIDE}{took}{ASIDE:#}")
+        }
+        Event::Notice { message } => writeln!(out, "{WAITING}note{WAITING:#}      {message}"),
         Event::UpToDate => Ok(()),
     }?;
     // A migration may take minutes; its line must not wait in a buffer.
     out.flush()
 }
 
-pub(super) fn summary(out: &mut dyn Write, applied: &Applied) -> io::Result<()> {
+fn word(direction: Direction, up: &'static str, down: &'static str) -> &'static str {
+    match direction {
+        Direction::Up => up,
+        Direction::Down => down,
+    }
+}
+
+fn described(holder: &Holder) -> String {
+    let who = holder.who.as_ref().map(|who| format!(", {}", who.escape_debug()));
+    let seconds = holder.seconds.map(|seconds| format!(", for {seconds} s"));
+    let statement = holder.statement.as_ref().map(|text| format!(": {}", text.escape_debug()));
+    let more: String = [who, seconds, statement].into_iter().flatten().collect();
+    format!(" (connection {}{more})", holder.connection)
+}
+
+/// The same for programs.
+pub(super) fn json_line(out: &mut dyn Write, event: &Event) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, event)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+pub(super) fn summary(out: &mut dyn Write, applied: &Applied, done: &str) -> io::Result<()> {
     let took = took(applied.duration);
     match applied.count {
-        0 => writeln!(out, "nothing to apply: the database is up to date"),
-        1 => writeln!(out, "1 migration applied in {took}"),
-        count => writeln!(out, "{count} migrations applied in {took}"),
+        0 => writeln!(out, "nothing to do: the database is up to date"),
+        1 => writeln!(out, "1 migration {done} in {took}"),
+        count => writeln!(out, "{count} migrations {done} in {took}"),
     }
 }
 
@@ -72,20 +120,34 @@ fn row(
     version_width: usize,
     name_width: usize,
 ) -> io::Result<()> {
-    let (style, state) = match entry.state {
+    let (style, state) = match &entry.state {
         State::Applied { .. } => (GOOD, "applied"),
         State::Pending => (WAITING, "pending"),
         State::Edited => (BAD, "edited"),
-        State::Failed => (BAD, "failed"),
+        State::Failed { .. } => (BAD, "failed"),
+        State::Undoing => (BAD, "undoing"),
         State::Unknown => (ASIDE, "unknown"),
     };
     let (version, name) = (version(entry), name(entry));
     write!(out, "{version:>version_width$}  {name:<name_width$}  ")?;
-    if let State::Applied { at_unix_micros, duration_ms } = entry.state {
-        let (at, took) = (utc(at_unix_micros), took(Duration::from_millis(duration_ms)));
-        writeln!(out, "{style}{state:<STATE$}{style:#}  {at:<TIME$}  {ASIDE}{took}{ASIDE:#}")
-    } else {
-        writeln!(out, "{style}{state}{style:#}")
+    match &entry.state {
+        State::Applied { at_unix_micros, duration_ms } => {
+            let (at, took) = (utc(*at_unix_micros), took(Duration::from_millis(*duration_ms)));
+            write!(out, "{style}{state:<STATE$}{style:#}  {at:<TIME$}  {ASIDE}{took}")?;
+            let by = entry.origin.as_ref().or(entry.run_by.as_ref());
+            writeln!(
+                out,
+                "{}{ASIDE:#}",
+                by.map(|by| format!(", {}", by.escape_debug())).unwrap_or_default()
+            )
+        }
+        State::Failed { statement, in_doubt, error } => {
+            let at = statement.map(|at| format!(" at statement {at}")).unwrap_or_default();
+            let doubt = if *in_doubt { ", in doubt" } else { "" };
+            let error = error.as_ref().map(|error| format!(": {}", error.escape_debug()));
+            writeln!(out, "{style}{state}{style:#}{at}{doubt}{}", error.unwrap_or_default())
+        }
+        _ => writeln!(out, "{style}{state}{style:#}"),
     }
 }
 
@@ -105,14 +167,19 @@ fn verdict(status: &Status) -> String {
     let parts = [
         (count(|state| *state == State::Pending), "pending"),
         (count(|state| *state == State::Edited), "edited after being applied"),
-        (count(|state| *state == State::Failed), "begun and not finished"),
+        (count(|state| matches!(state, State::Failed { .. })), "begun and not finished"),
+        (count(|state| *state == State::Undoing), "taken back in part"),
     ];
     let parts: Vec<String> = parts
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    if parts.is_empty() { "up to date".to_owned() } else { parts.join(", ") }
+    match (parts.is_empty(), status.too_old()) {
+        (_, Some(needed)) => format!("too old for this schema, which asks for {needed}"),
+        (true, None) => "up to date".to_owned(),
+        (false, None) => parts.join(", "),
+    }
 }
 
 /// Milliseconds below ten seconds, seconds above.
@@ -122,6 +189,28 @@ fn took(duration: Duration) -> String {
     } else {
         format!("{:.1} s", duration.as_secs_f64())
     }
+}
+
+/// What would be done, statement by statement.
+pub(super) fn plan(out: &mut dyn Write, plan: &Plan, json: bool) -> io::Result<()> {
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &plan.listing())?;
+        return writeln!(out);
+    }
+    if plan.is_empty() {
+        return writeln!(out, "nothing to do: the database is up to date");
+    }
+    for migration in plan.listing() {
+        writeln!(out, "{HEADING}{}{HEADING:#}  {ASIDE}{}{ASIDE:#}", migration.file, migration.how)?;
+        for step in &migration.steps {
+            let (number, line) = (step.number, step.line);
+            writeln!(out, "  {number}, line {line}: {WAITING}{}{WAITING:#}", step.todo)?;
+            for line in step.statement.lines() {
+                writeln!(out, "    {line}")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `{"current": bool, "pending": n, "entries": [{"version", "name", "state", ..}]}`.
@@ -144,7 +233,14 @@ mod tests {
     use super::*;
 
     fn status() -> Status {
-        let entry = |version, name: &str, state| Entry { version, name: name.to_owned(), state };
+        let entry = |version, name: &str, state| Entry {
+            version,
+            name: name.to_owned(),
+            state,
+            run_by: None,
+            origin: None,
+            min_version: None,
+        };
         Status {
             entries: vec![
                 entry(1, "users", State::Applied { at_unix_micros: 0, duration_ms: 12_345 }),
@@ -191,10 +287,22 @@ mod tests {
 
     #[test]
     fn events_are_lines() {
-        let event = Event::WaitingForLock { holder: Some(7), waited: Duration::from_secs(5) };
+        let holder = Holder {
+            connection: 7,
+            who: Some("app@10.0.0.3".to_owned()),
+            seconds: Some(34),
+            statement: Some("ALTER TABLE t".to_owned()),
+        };
+        let waited = Duration::from_secs(5);
+        let event = Event::WaitingForLock { holder: Some(holder), waited };
         assert_eq!(
             plain(|out| super::event(out, &event)),
-            "waiting   5 s for another runner (connection 7)\n"
+            "waiting   5 s for another runner (connection 7, app@10.0.0.3, for 34 s: ALTER TABLE t)\n"
+        );
+        assert_eq!(
+            plain(|out| json_line(out, &event)),
+            "{\"event\":\"waiting_for_lock\",\"holder\":{\"connection\":7,\"who\":\"app@10.0.0.3\",\
+             \"seconds\":34,\"statement\":\"ALTER TABLE t\"},\"waited_ms\":5000}\n"
         );
     }
 }

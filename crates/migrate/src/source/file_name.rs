@@ -10,9 +10,11 @@ const MAX_STEM: usize = 200;
 pub(super) enum Direction {
     Up,
     Down,
+    /// One file for both ways.
+    Both,
 }
 
-/// `<version>_<name>[.mysql|.sqlite].(up|down).sql`, taken apart.
+/// `<version>_<name>[.mysql|.sqlite][.up|.down].sql`, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileName<'a> {
     pub(super) version: i64,
@@ -37,9 +39,12 @@ impl<'a> FileName<'a> {
     fn parse_sql(file: &'a str) -> Result<Self, &'static str> {
         let parts: Vec<&str> = file.split('.').collect();
         let (stem, dialect, direction, extension) = match *parts.as_slice() {
+            [stem, extension] => (stem, None, "", extension),
+            [stem, dialect @ ("mysql" | "sqlite"), extension] => {
+                (stem, Some(dialect), "", extension)
+            }
             [stem, direction, extension] => (stem, None, direction, extension),
             [stem, dialect, direction, extension] => (stem, Some(dialect), direction, extension),
-            [_, _] => return Err("it says neither up nor down"),
             _ => return Err("it has too many dots"),
         };
         if extension != "sql" {
@@ -48,6 +53,7 @@ impl<'a> FileName<'a> {
         let direction = match direction {
             "up" => Direction::Up,
             "down" => Direction::Down,
+            "" => Direction::Both,
             _ => return Err("it says neither up nor down"),
         };
         let dialect = match dialect {
@@ -111,9 +117,8 @@ mod tests {
     fn bad_names_are_refused_with_the_reason() {
         let long = format!("1_{}.up.sql", "x".repeat(MAX_STEM));
         for (file, reason) in [
-            ("0001_users.sql", "neither up nor down"),
             ("0001_users.upp.sql", "neither up nor down"),
-            (".sql", "neither up nor down"),
+            (".sql", "no _"),
             ("0001_users.up.SQL", "lower case"),
             ("0001.up.sql", "no _"),
             ("_users.up.sql", "digits"),

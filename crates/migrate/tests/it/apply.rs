@@ -3,7 +3,7 @@
 use migrate::testing::{Engine, TestDatabase};
 use migrate::{Event, State, Target};
 
-use crate::support::{Files, execute, migrator, number, states, status, tables, up};
+use crate::support::{Files, execute, migrator, number, run, states, status, tables, up};
 
 const FILES: Files<'_> = &[
     (
@@ -28,17 +28,33 @@ migrate::on_every_database! {
 async fn migrations_are_applied_in_order_and_status_shows_them(database: TestDatabase) {
     assert_eq!(states(&database, FILES).await, "pp");
     let mut events = Vec::new();
-    let applied = migrator(&database, FILES).up(|event| events.push(event)).await.unwrap();
+    let applied = run(&migrator(&database, FILES), |event| events.push(event)).await.unwrap();
     assert_eq!(applied.count, 2);
     let order: Vec<(char, i64, usize)> = events
         .iter()
         .map(|event| match event {
             Event::Applying { version, index, total, .. } => ('b', *version, index * 10 + total),
             Event::Applied { version, .. } => ('e', *version, 0),
+            Event::Statement { version, number, total, .. } => ('s', *version, number * 10 + total),
+            Event::StatementDone { version, number, .. } => ('d', *version, *number),
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(order, [('b', 1, 12), ('e', 1, 0), ('b', 2, 22), ('e', 2, 0)]);
+    assert_eq!(
+        order,
+        [
+            ('b', 1, 12),
+            ('s', 1, 12),
+            ('d', 1, 1),
+            ('s', 1, 22),
+            ('d', 1, 2),
+            ('e', 1, 0),
+            ('b', 2, 22),
+            ('s', 2, 11),
+            ('d', 2, 1),
+            ('e', 2, 0)
+        ]
+    );
     assert_eq!(number(&database, "SELECT COUNT(*) FROM users").await, 2);
 
     let status = status(&database, FILES).await;
@@ -54,7 +70,7 @@ async fn migrations_are_applied_in_order_and_status_shows_them(database: TestDat
 async fn a_second_run_does_nothing(database: TestDatabase) {
     assert_eq!(up(&database, FILES).await, 2);
     let mut events = Vec::new();
-    let applied = migrator(&database, FILES).up(|event| events.push(event)).await.unwrap();
+    let applied = run(&migrator(&database, FILES), |event| events.push(event)).await.unwrap();
     assert_eq!(applied.count, 0);
     assert_eq!(events, [Event::UpToDate]);
     assert_eq!(number(&database, "SELECT COUNT(*) FROM users").await, 2);
@@ -77,7 +93,8 @@ async fn a_checkout_with_other_line_ends_is_the_same(database: TestDatabase) {
     assert_eq!(states(&database, &other).await, "aa");
     assert_eq!(up(&database, &other).await, 0);
     // And it can be applied as it is.
-    execute(&database, "DROP TABLE _migrations; DROP TABLE users").await;
+    execute(&database, "DROP TABLE _migrations; DROP TABLE _migration_texts; DROP TABLE users")
+        .await;
     assert_eq!(up(&database, &other).await, 2);
     assert_eq!(states(&database, FILES).await, "aa");
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use migrate::testing::{Engine, TestDatabase};
-use migrate::{Event, MigrateError, Target};
+use futures_util::stream::{self, StreamExt as _};
+use migrate::testing::{Engine, TestDatabase, with_database};
+use migrate::{Event, Limits, MigrateError, Target};
 use sqlx::ConnectOptions as _;
 
-use crate::support::{Files, migrator, number, states};
+use crate::support::{Files, migrator, number, run, states};
 
 migrate::on_every_database! {
     five_runners_at_once_apply_each_migration_once,
@@ -25,7 +26,7 @@ async fn five_runners_at_once_apply_each_migration_once(database: TestDatabase) 
         .map(|_| {
             let migrator = migrator(&database, COUNTED);
             // Spawned, which also shows that the future may move between threads.
-            tokio::spawn(async move { migrator.up(|_| {}).await.unwrap().count })
+            tokio::spawn(async move { run(&migrator, |_| {}).await.unwrap().count })
         })
         .collect();
     let mut applied = 0;
@@ -35,6 +36,35 @@ async fn five_runners_at_once_apply_each_migration_once(database: TestDatabase) 
     assert_eq!(applied, 4);
     assert_eq!(number(&database, "SELECT COUNT(*) FROM a").await, 3);
     assert_eq!(states(&database, COUNTED).await, "aaaa");
+}
+
+/// Processes, as containers that start at the same time are.
+#[tokio::test]
+async fn ten_runners_at_once_fifty_times_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in COUNTED {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    for engine in [Engine::Sqlite, Engine::MySql, Engine::MariaDb] {
+        let rounds = (0..50).map(|_| {
+            with_database(engine, async |database: TestDatabase| {
+                let runners = (0..10).map(|_| {
+                    let mut runner = std::process::Command::new(env!("CARGO_BIN_EXE_migrate"));
+                    runner.env("DATABASE_URL", &database.url).arg("--source").arg(folder.path());
+                    runner.args(["up", "--format", "text"]);
+                    tokio::task::spawn_blocking(move || runner.output().unwrap())
+                });
+                for output in futures_util::future::join_all(runners).await {
+                    let output = output.unwrap();
+                    let text = String::from_utf8_lossy(&output.stderr);
+                    assert!(output.status.success(), "{engine:?}: {text}");
+                }
+                assert_eq!(number(&database, "SELECT COUNT(*) FROM a").await, 3);
+                assert_eq!(states(&database, COUNTED).await, "aaaa");
+            })
+        });
+        stream::iter(rounds).buffer_unordered(2).collect::<()>().await;
+    }
 }
 
 async fn a_runner_that_waited_too_long_says_so_and_applies_nothing(database: TestDatabase) {
@@ -59,15 +89,16 @@ async fn a_runner_that_waited_too_long_says_so_and_applies_nothing(database: Tes
                     begun.take().unwrap().send(()).unwrap();
                 }
             };
-            slow.up(report).await.unwrap().count
+            run(&slow, report).await.unwrap().count
         }));
         has_begun.await.unwrap();
     }
 
     let mut waits = 0;
     let report = |event| waits += usize::from(matches!(event, Event::WaitingForLock { .. }));
-    let impatient = migrator(&database, files).lock_timeout(Duration::from_secs(1));
-    let error = impatient.up(report).await.unwrap_err();
+    let impatient = migrator(&database, files)
+        .limits(Limits { lock_timeout: Duration::from_secs(1), ..Limits::default() });
+    let error = run(&impatient, report).await.unwrap_err();
     let MigrateError::LockTimeout { holder, .. } = error else {
         panic!("{error}");
     };

@@ -1,8 +1,9 @@
 //! What a run refuses before it does anything.
 
 use migrate::testing::TestDatabase;
+use migrate::{Choice, Decision};
 
-use crate::support::{execute, states, tables, up, up_fails};
+use crate::support::{execute, migrator, states, tables, up, up_fails};
 
 const A: (&str, &str) = ("1_a.up.sql", "CREATE TABLE a (x INTEGER)");
 const B: (&str, &str) = ("2_b.up.sql", "CREATE TABLE b (x INTEGER)");
@@ -11,7 +12,7 @@ const C: (&str, &str) = ("3_c.up.sql", "CREATE TABLE c (x INTEGER)");
 migrate::on_every_database! {
     an_edited_file_is_refused_and_nothing_is_applied,
     a_file_older_than_the_newest_applied_is_refused,
-    an_unfinished_migration_is_refused_and_can_be_settled_by_hand,
+    an_unfinished_migration_of_the_first_release_is_for_a_person,
 }
 
 async fn an_edited_file_is_refused_and_nothing_is_applied(database: TestDatabase) {
@@ -34,15 +35,24 @@ async fn a_file_older_than_the_newest_applied_is_refused(database: TestDatabase)
     assert_eq!(states(&database, &[A, B, C]).await, "apa");
 }
 
-async fn an_unfinished_migration_is_refused_and_can_be_settled_by_hand(database: TestDatabase) {
-    up(&database, &[A]).await;
-    execute(&database, "UPDATE _migrations SET finished_at = NULL").await;
+async fn an_unfinished_migration_of_the_first_release_is_for_a_person(database: TestDatabase) {
+    // As the first release left it: without a word about how far it came.
+    execute(
+        &database,
+        "CREATE TABLE _migrations (version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL, \
+         checksum CHAR(64) NOT NULL, started_at BIGINT NOT NULL, finished_at BIGINT NULL)",
+    )
+    .await;
+    execute(&database, "INSERT INTO _migrations VALUES (1, 'a', 'x', 1, NULL)").await;
     assert_eq!(states(&database, &[A, B]).await, "fp");
     let error = up_fails(&database, &[A, B]).await;
     assert!(error.contains("1_a.up.sql began earlier and did not finish"), "{error}");
+    assert!(error.contains("`migrate repair --retry 1 --reason"), "{error}");
     assert_eq!(tables(&database, "b").await, 0);
-    // With the very statement that the error proposes.
-    let (_, statement) = error.rsplit_once("run `").unwrap();
-    execute(&database, statement.trim_end_matches('`')).await;
-    assert_eq!(up(&database, &[A, B]).await, 1);
+
+    let decision = Decision { by: "me".to_owned(), reason: "looked".to_owned() };
+    let step = "1".parse().unwrap();
+    migrator(&database, &[A, B]).repair(step, Choice::Retry, decision, |_| {}).await.unwrap();
+    assert_eq!(up(&database, &[A, B]).await, 2);
+    assert_eq!(states(&database, &[A, B]).await, "aa");
 }

@@ -4,7 +4,7 @@
 use migrate::MigrateError;
 use migrate::testing::{Engine, TestDatabase, with_database};
 
-use crate::support::{Files, migrator, number, states, tables, up};
+use crate::support::{Files, migrator, number, run, states, tables, up};
 
 const TREE: (&str, &str) = (
     "1_tree.up.sql",
@@ -38,7 +38,7 @@ async fn rebuilding_a_table_does_not_delete_what_refers_to_it() {
 async fn rows_that_refer_to_nothing_roll_the_migration_back() {
     on_sqlite(async |database| {
         let files = &[TREE, ("2_cut.up.sql", "DELETE FROM parent WHERE id = 1")];
-        let error = migrator(&database, files).up(|_| {}).await.unwrap_err();
+        let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
         assert!(matches!(error, MigrateError::ForeignKeys { .. }), "{error}");
         assert!(error.to_string().contains("child -> parent"), "{error}");
         assert_eq!(number(&database, "SELECT COUNT(*) FROM parent").await, 2);
@@ -48,21 +48,21 @@ async fn rows_that_refer_to_nothing_roll_the_migration_back() {
 }
 
 #[tokio::test]
-async fn a_commit_inside_a_file_is_reported_and_leaves_it_marked() {
-    let own_end: Files<'_> = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER); COMMIT; SELECT 1")];
+async fn the_runner_s_transaction_is_not_ended_by_a_file() {
     on_sqlite(async |database| {
-        let error = migrator(&database, own_end).up(|_| {}).await.unwrap_err();
-        assert!(matches!(error, MigrateError::OwnTransaction { .. }), "{error}");
-        assert_eq!(states(&database, own_end).await, "f");
-    })
-    .await;
-
-    let then_fails: Files<'_> = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER); COMMIT; SELECT y")];
-    on_sqlite(async |database| {
-        let error = migrator(&database, then_fails).up(|_| {}).await.unwrap_err();
-        assert!(matches!(error, MigrateError::Failed { undone: false, .. }), "{error}");
-        assert_eq!(tables(&database, "a").await, 1);
-        assert_eq!(states(&database, then_fails).await, "f");
+        let files: Files<'_> = &[(
+            "1_a.up.sql",
+            "BEGIN; CREATE TABLE a (x INTEGER); COMMIT; CREATE TABLE b (x INTEGER); SELECT y",
+        )];
+        let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
+        assert!(matches!(error, MigrateError::Failed { undone: true, .. }), "{error}");
+        assert_eq!(tables(&database, "a").await + tables(&database, "b").await, 0);
+        for end in ["ROLLBACK", "SAVEPOINT s"] {
+            let text = format!("CREATE TABLE a (x INTEGER);\n{end}");
+            let files = [("1_a.up.sql", text.as_str())];
+            let error = run(&migrator(&database, &files), |_| {}).await.unwrap_err();
+            assert!(matches!(error, MigrateError::Script { line: 2, .. }), "{error}");
+        }
     })
     .await;
 }
@@ -71,7 +71,7 @@ async fn a_commit_inside_a_file_is_reported_and_leaves_it_marked() {
 async fn a_first_migration_that_fails_leaves_an_empty_database() {
     on_sqlite(async |database| {
         let files = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER); SELECT y")];
-        let error = migrator(&database, files).up(|_| {}).await.unwrap_err();
+        let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
         assert!(matches!(error, MigrateError::Failed { undone: true, .. }), "{error}");
         assert_eq!(number(&database, "SELECT COUNT(*) FROM sqlite_schema").await, 0);
     })

@@ -1,7 +1,9 @@
 //! Small helpers: migrators from a few files, and a look into the database beside them.
 
-use migrate::testing::TestDatabase;
-use migrate::{Migrations, Migrator, State, Status, Target};
+use migrate::testing::{Engine, TestDatabase, with_database};
+use migrate::{
+    Applied, Event, MigrateError, Migrations, Migrator, State, Status, Target, UpOptions,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 pub(crate) type Files<'a> = &'a [(&'a str, &'a str)];
@@ -10,30 +12,46 @@ pub(crate) fn migrator(database: &TestDatabase, files: Files<'_>) -> Migrator {
     Migrator::new(Migrations::embedded(files).unwrap(), database.target.clone())
 }
 
+/// Runs a test on both servers.
+pub(crate) async fn on_servers<Fut: Future<Output = ()>>(test: impl Fn(TestDatabase) -> Fut) {
+    let on = |engine| Box::pin(with_database(engine, &test));
+    tokio::join!(on(Engine::MySql), on(Engine::MariaDb));
+}
+
+/// Applies what is pending.
+pub(crate) async fn run(
+    migrator: &Migrator,
+    on_event: impl FnMut(Event) + Send,
+) -> Result<Applied, MigrateError> {
+    migrator.up(UpOptions::default(), on_event).await
+}
+
 /// Applies what is pending and gives how much that was.
 pub(crate) async fn up(database: &TestDatabase, files: Files<'_>) -> usize {
-    migrator(database, files).up(|_| {}).await.unwrap().count
+    run(&migrator(database, files), |_| {}).await.unwrap().count
 }
 
 /// Applies what is pending, which must fail, and gives the text.
 pub(crate) async fn up_fails(database: &TestDatabase, files: Files<'_>) -> String {
-    migrator(database, files).up(|_| {}).await.unwrap_err().to_string()
+    run(&migrator(database, files), |_| {}).await.unwrap_err().to_string()
 }
 
 pub(crate) async fn status(database: &TestDatabase, files: Files<'_>) -> Status {
     migrator(database, files).status().await.unwrap()
 }
 
-/// One letter for each migration: (a)pplied, (p)ending, (e)dited, (f)ailed, (u)nknown.
+/// One letter for each migration: (a)pplied, (p)ending, (e)dited, (f)ailed, (d)own in part,
+/// (u)nknown.
 pub(crate) async fn states(database: &TestDatabase, files: Files<'_>) -> String {
-    let letter = |state| match state {
+    let letter = |state: &State| match state {
         State::Applied { .. } => 'a',
         State::Pending => 'p',
         State::Edited => 'e',
-        State::Failed => 'f',
+        State::Failed { .. } => 'f',
+        State::Undoing => 'd',
         State::Unknown => 'u',
     };
-    status(database, files).await.entries.iter().map(|entry| letter(entry.state)).collect()
+    status(database, files).await.entries.iter().map(|entry| letter(&entry.state)).collect()
 }
 
 /// One number from the database, over a connection of its own.

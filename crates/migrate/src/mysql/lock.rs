@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use sqlx::MySqlConnection;
 
+use super::server;
 use crate::checksum::sha256_hex;
 use crate::error::Context;
+use crate::event::{Holder, Report};
 use crate::wait::Wait;
 use crate::{Event, MigrateError};
 
@@ -35,7 +37,7 @@ impl Lock {
         &self,
         connection: &mut MySqlConnection,
         limit: Duration,
-        on_event: &mut (dyn FnMut(Event) + Send),
+        report: &mut Report<'_>,
     ) -> Result<(), MigrateError> {
         let wait = Wait::new(limit);
         // The first attempt does not wait, so that a person learns at once that somebody else is
@@ -50,7 +52,7 @@ impl Lock {
                 let (target, waited) = (self.context.target.clone(), wait.elapsed());
                 return Err(MigrateError::LockTimeout { target, holder, waited });
             }
-            on_event(Event::WaitingForLock { holder, waited: wait.elapsed() });
+            report(Event::WaitingForLock { holder, waited: wait.elapsed() });
             slice = SLICE.min(wait.left());
         }
     }
@@ -70,11 +72,21 @@ impl Lock {
         Ok(held == Some(1))
     }
 
-    /// Frees the lock. The result does not matter: the connection is closed next, which frees it
-    /// too, and if it was lost the journal's primary key has kept a second runner out.
-    pub(crate) async fn release(&self, connection: &mut MySqlConnection) {
-        let release = sqlx::query("DO RELEASE_LOCK(?)").bind(&self.name);
-        let _ = release.execute(connection).await;
+    /// Frees the lock, and finds out whether it was still there to be freed.
+    pub(crate) async fn release(
+        &self,
+        connection: &mut MySqlConnection,
+    ) -> Result<(), MigrateError> {
+        let released: Option<i64> = sqlx::query_scalar("SELECT CAST(RELEASE_LOCK(?) AS SIGNED)")
+            .bind(&self.name)
+            .fetch_one(connection)
+            .await
+            .map_err(|reason| self.error(&reason.to_string()))?;
+        if released == Some(1) {
+            return Ok(());
+        }
+        let (target, file) = (self.context.target.clone(), "the end".to_owned());
+        Err(MigrateError::LockLost { target, file })
     }
 
     async fn try_acquire(
@@ -97,13 +109,19 @@ impl Lock {
         }
     }
 
-    async fn holder(&self, connection: &mut MySqlConnection) -> Result<Option<u64>, MigrateError> {
+    async fn holder(
+        &self,
+        connection: &mut MySqlConnection,
+    ) -> Result<Option<Holder>, MigrateError> {
         let holder: Option<i64> = sqlx::query_scalar("SELECT CAST(IS_USED_LOCK(?) AS SIGNED)")
             .bind(&self.name)
-            .fetch_one(connection)
+            .fetch_one(&mut *connection)
             .await
             .map_err(|reason| self.error(&reason.to_string()))?;
-        Ok(holder.and_then(|id| u64::try_from(id).ok()))
+        match holder.and_then(|id| u64::try_from(id).ok()) {
+            Some(id) => Ok(Some(server::holder(connection, id).await)),
+            None => Ok(None),
+        }
     }
 
     fn error(&self, reason: &str) -> MigrateError {

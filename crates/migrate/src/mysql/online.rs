@@ -1,0 +1,63 @@
+//! Changing a table without stopping who uses it.
+//!
+//! The server says before it does anything whether a change can be made in a certain way. So the
+//! quickest is asked for first, then the one that lets others read and write; a copy of the table,
+//! during which nobody writes, only where somebody said that this is fine.
+//! (MySQL manual, "Online DDL Operations"; MariaDB, "`InnoDB` Online DDL Overview".)
+
+use crate::source::script::ScriptStatement;
+use crate::sql::meaning::Meaning;
+
+/// One way to run a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) text: String,
+    pub(super) algorithm: Option<&'static str>,
+    /// Whether another way is tried, or a person asked, when the server can't do it like that.
+    pub(super) may_be_refused: bool,
+}
+
+/// The ways to run a change of the schema, in the order in which to try them.
+pub(super) fn attempts(statement: &ScriptStatement) -> Vec<Attempt> {
+    let plain = Attempt { text: statement.text.clone(), algorithm: None, may_be_refused: false };
+    let Meaning::Ddl(ddl) = &statement.meaning else { return vec![plain] };
+    let Some(alter) = &ddl.alter else { return vec![plain] };
+    // Who names a way has thought about it.
+    if alter.says_how || !alter.can_be_told {
+        return vec![plain];
+    }
+    // CREATE INDEX and DROP INDEX take the options without a comma.
+    let comma = if ddl.verb == "ALTER TABLE" { "," } else { "" };
+    let with = |options: &str, algorithm| Attempt {
+        // On a line of its own: the statement may end in a comment.
+        text: format!("{}\n{comma} {options}", statement.text),
+        algorithm: Some(algorithm),
+        may_be_refused: true,
+    };
+    let inplace = format!("ALGORITHM=INPLACE{comma} LOCK=NONE");
+    let mut attempts = vec![with(&inplace, "inplace")];
+    if ddl.verb == "ALTER TABLE" {
+        attempts.insert(0, with("ALGORITHM=INSTANT", "instant"));
+    }
+    if statement.allow_copy.is_some() {
+        attempts.push(plain);
+    }
+    attempts
+}
+
+/// Whether the server says that it can't do it in this way.
+pub(super) fn is_refusal(number: Option<u16>) -> bool {
+    // ER_ALTER_OPERATION_NOT_SUPPORTED, the same with a reason; and ER_UNKNOWN_ALTER_ALGORITHM of
+    // servers that don't know INSTANT.
+    matches!(number, Some(1845 | 1846 | 1800))
+}
+
+/// What a person is told when only a copy would do.
+pub(super) fn needs_copy(refusals: &[String]) -> String {
+    let why = refusals.last().map(String::as_str).unwrap_or_default();
+    format!(
+        "the table would have to be copied, and nobody could write to it meanwhile: {why}. If the \
+         table is small enough for that, write `-- migrate: allow=copy reason=\"…\"` above the \
+         statement; if not, do it in steps that keep the table in use"
+    )
+}

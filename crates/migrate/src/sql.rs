@@ -1,0 +1,11 @@
+//! SQL texts: taken apart into statements, and what each of them means. Pure; knows no database.
+
+pub(crate) mod directive;
+pub(crate) mod lexer;
+pub(crate) mod meaning;
+pub(crate) mod name;
+pub(crate) mod split;
+
+mod alter;
+mod create;
+mod words;

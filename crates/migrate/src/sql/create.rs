@@ -1,0 +1,199 @@
+//! `CREATE` and `DROP`.
+
+use super::lexer::{Kind, Token};
+use super::meaning::{Altering, Ddl, Effect, Meaning, RoutineKind};
+use super::name::{Name, unquoted};
+use super::words::{Words, is};
+
+/// Words that begin a definition which is not one of a column.
+const NO_COLUMN: [&str; 11] = [
+    "primary",
+    "unique",
+    "key",
+    "index",
+    "fulltext",
+    "spatial",
+    "constraint",
+    "foreign",
+    "check",
+    "period",
+    "like",
+];
+
+/// What a `CREATE …` does; the first word is read already.
+pub(super) fn create(mut words: Words<'_>) -> Meaning {
+    let replace = words.eat(&["or", "replace"]);
+    if words.eat_any(&["temporary", "temp"]) && words.word() != "trigger" && words.word() != "view"
+    {
+        return Meaning::Session { repeatable: false };
+    }
+    skip_to_object(&mut words);
+    let object = words.word();
+    words.next();
+    let repeatable = words.eat_if() || replace;
+    let ddl = |verb, effect: Option<Effect>, tables: Vec<Name>, alter| {
+        effect.map_or(Meaning::Opaque, |effect| {
+            Meaning::Ddl(Ddl { verb, effects: vec![effect], tables, repeatable, alter })
+        })
+    };
+    match object.as_str() {
+        "table" => {
+            let table = words.name();
+            let columns = words.parentheses().map(|inside| columns(&inside)).unwrap_or_default();
+            let tables = table.iter().cloned().collect();
+            ddl(
+                "CREATE TABLE",
+                table.map(|table| Effect::TableExists { table, columns }),
+                tables,
+                None,
+            )
+        }
+        "index" => {
+            let index = words.identifier();
+            while words.peek().is_some_and(|token| !is(token, "on")) {
+                words.next();
+            }
+            words.eat(&["on"]);
+            let table = words.name();
+            let alter = Some(altering(&words));
+            let tables = table.iter().cloned().collect();
+            let effect =
+                table.zip(index).map(|(table, index)| Effect::IndexExists { table, index });
+            ddl("CREATE INDEX", effect, tables, alter)
+        }
+        "view" => {
+            ddl("CREATE VIEW", words.name().map(|view| Effect::ViewExists { view }), vec![], None)
+        }
+        "trigger" => {
+            let effect = words.name().map(|trigger| Effect::TriggerExists { trigger });
+            ddl("CREATE TRIGGER", effect, vec![], None)
+        }
+        "procedure" | "function" => {
+            let (verb, kind) = routine("CREATE", &object);
+            let effect = words.name().map(|routine| Effect::RoutineExists { kind, routine });
+            ddl(verb, effect, vec![], None)
+        }
+        "event" => ddl(
+            "CREATE EVENT",
+            words.name().map(|event| Effect::EventExists { event }),
+            vec![],
+            None,
+        ),
+        _ if repeatable => Meaning::Repeatable,
+        _ => Meaning::Opaque,
+    }
+}
+
+/// What a `DROP …` does; the first word is read already.
+pub(super) fn drop_object(mut words: Words<'_>) -> Meaning {
+    if words.eat(&["temporary"]) {
+        return Meaning::Session { repeatable: false };
+    }
+    let object = words.word();
+    words.next();
+    let repeatable = words.eat_if();
+    let ddl = |verb, effects: Vec<Effect>, tables, alter| {
+        if effects.is_empty() {
+            return Meaning::Opaque;
+        }
+        Meaning::Ddl(Ddl { verb, effects, tables, repeatable, alter })
+    };
+    match object.as_str() {
+        "table" | "tables" => {
+            let tables = names(&words);
+            let gone = tables.iter().map(|table| Effect::TableGone { table: table.clone() });
+            ddl("DROP TABLE", gone.collect(), tables.clone(), None)
+        }
+        "view" => {
+            let gone = names(&words).into_iter().map(|view| Effect::ViewGone { view });
+            ddl("DROP VIEW", gone.collect(), vec![], None)
+        }
+        "index" => {
+            let index = words.identifier();
+            words.eat(&["on"]);
+            let table = words.name();
+            let alter = Some(altering(&words));
+            let tables = table.iter().cloned().collect();
+            let gone = table.zip(index).map(|(table, index)| Effect::IndexGone { table, index });
+            ddl("DROP INDEX", gone.into_iter().collect(), tables, alter)
+        }
+        "trigger" => {
+            let gone = words.name().map(|trigger| Effect::TriggerGone { trigger });
+            ddl("DROP TRIGGER", gone.into_iter().collect(), vec![], None)
+        }
+        "procedure" | "function" => {
+            let (verb, kind) = routine("DROP", &object);
+            let gone = words.name().map(|routine| Effect::RoutineGone { kind, routine });
+            ddl(verb, gone.into_iter().collect(), vec![], None)
+        }
+        "event" => {
+            let gone = words.name().map(|event| Effect::EventGone { event });
+            ddl("DROP EVENT", gone.into_iter().collect(), vec![], None)
+        }
+        "prepare" => Meaning::Session { repeatable: true },
+        _ if repeatable => Meaning::Repeatable,
+        _ => Meaning::Opaque,
+    }
+}
+
+/// Goes on to the word that says what is created: past `UNIQUE`, `DEFINER = …` and their like.
+fn skip_to_object(words: &mut Words<'_>) {
+    const OBJECTS: [&str; 14] = [
+        "table",
+        "index",
+        "view",
+        "trigger",
+        "procedure",
+        "function",
+        "event",
+        "database",
+        "schema",
+        "user",
+        "role",
+        "server",
+        "sequence",
+        "package",
+    ];
+    let mut look = words.clone();
+    for _ in 0..16 {
+        let word = look.word();
+        if OBJECTS.contains(&word.as_str()) {
+            *words = look;
+            return;
+        }
+        if look.next().is_none() {
+            return;
+        }
+    }
+}
+
+fn routine(verb: &str, object: &str) -> (&'static str, RoutineKind) {
+    match (verb, object) {
+        ("CREATE", "procedure") => ("CREATE PROCEDURE", RoutineKind::Procedure),
+        ("CREATE", _) => ("CREATE FUNCTION", RoutineKind::Function),
+        (_, "procedure") => ("DROP PROCEDURE", RoutineKind::Procedure),
+        _ => ("DROP FUNCTION", RoutineKind::Function),
+    }
+}
+
+fn altering(words: &Words<'_>) -> Altering {
+    Altering { says_how: words.has(&["algorithm", "lock"]), can_be_told: true }
+}
+
+fn names(words: &Words<'_>) -> Vec<Name> {
+    words.parts().iter().filter_map(|part| Words::of(part).name()).collect()
+}
+
+/// The names of the columns in the definitions of a table.
+pub(super) fn columns(definitions: &[Token<'_>]) -> Vec<String> {
+    let named = |part: &Vec<Token<'_>>| {
+        let first = part.first()?;
+        let is_column = match first.kind {
+            Kind::QuotedName => true,
+            Kind::Word => !NO_COLUMN.iter().any(|word| is(*first, word)),
+            _ => false,
+        };
+        is_column.then(|| unquoted(first.text))
+    };
+    Words::of(definitions).parts().iter().filter_map(named).collect()
+}

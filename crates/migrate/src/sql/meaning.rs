@@ -1,0 +1,234 @@
+//! What a statement does, as far as that can be told from its text and a runner must know it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::alter::alter_table;
+use super::create::{create, drop_object};
+pub(crate) use super::name::Name;
+use super::split::Statement;
+use super::words::Words;
+use crate::Dialect;
+
+/// What a statement does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Changes the schema, and commits by itself on MySQL.
+    Ddl(Ddl),
+    /// Changes rows, which can be rolled back.
+    Dml,
+    /// Changes nothing.
+    Read,
+    /// Changes settings of the session.
+    Session {
+        /// Whether running it again in another session makes the same setting.
+        repeatable: bool,
+    },
+    /// Begins or ends a transaction, or has to do with one.
+    Transaction(Transaction),
+    /// Commits by itself, and running it twice is as good as once.
+    Repeatable,
+    /// Nobody can tell.
+    Opaque,
+}
+
+/// What a statement does to a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transaction {
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint,
+    LockTables,
+    UnlockTables,
+    Xa,
+}
+
+/// A change of the schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ddl {
+    /// Such as `ALTER TABLE`.
+    pub(crate) verb: &'static str,
+    /// What is true afterwards. Not all: a clause that only the table's definition shows has none.
+    pub(crate) effects: Vec<Effect>,
+    /// Tables whose definition changes.
+    pub(crate) tables: Vec<Name>,
+    /// Whether it says itself that it may have happened already (`IF NOT EXISTS`, `OR REPLACE`).
+    pub(crate) repeatable: bool,
+    /// How a table is to be altered.
+    pub(crate) alter: Option<Altering>,
+}
+
+/// How a table is to be altered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Altering {
+    /// Whether the statement itself says how (`ALGORITHM`, `LOCK`).
+    pub(crate) says_how: bool,
+    /// Whether it can be told how. Partitions, for example, know no `ALGORITHM`.
+    pub(crate) can_be_told: bool,
+}
+
+/// Something that is true after a statement, to be asked of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    TableExists { table: Name, columns: Vec<String> },
+    TableGone { table: Name },
+    ViewExists { view: Name },
+    ViewGone { view: Name },
+    ColumnExists { table: Name, column: String },
+    ColumnGone { table: Name, column: String },
+    IndexExists { table: Name, index: String },
+    IndexGone { table: Name, index: String },
+    ConstraintExists { table: Name, name: String },
+    ConstraintGone { table: Name, name: String },
+    TriggerExists { trigger: Name },
+    TriggerGone { trigger: Name },
+    RoutineExists { kind: RoutineKind, routine: Name },
+    RoutineGone { kind: RoutineKind, routine: Name },
+    EventExists { event: Name },
+    EventGone { event: Name },
+}
+
+/// Which kind of routine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoutineKind {
+    Procedure,
+    Function,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TableExists { table, columns } if columns.is_empty() => {
+                write!(f, "table {table} is there")
+            }
+            Self::TableExists { table, columns } => {
+                write!(f, "table {table} is there with its columns {}", columns.join(", "))
+            }
+            Self::TableGone { table } => write!(f, "table {table} is gone"),
+            Self::ViewExists { view } => write!(f, "view {view} is there"),
+            Self::ViewGone { view } => write!(f, "view {view} is gone"),
+            Self::ColumnExists { table, column } => write!(f, "column {table}.{column} is there"),
+            Self::ColumnGone { table, column } => write!(f, "column {table}.{column} is gone"),
+            Self::IndexExists { table, index } => write!(f, "index {index} of {table} is there"),
+            Self::IndexGone { table, index } => write!(f, "index {index} of {table} is gone"),
+            Self::ConstraintExists { table, name } => {
+                write!(f, "constraint {name} of {table} is there")
+            }
+            Self::ConstraintGone { table, name } => {
+                write!(f, "constraint {name} of {table} is gone")
+            }
+            Self::TriggerExists { trigger } => write!(f, "trigger {trigger} is there"),
+            Self::TriggerGone { trigger } => write!(f, "trigger {trigger} is gone"),
+            Self::RoutineExists { routine, .. } => write!(f, "routine {routine} is there"),
+            Self::RoutineGone { routine, .. } => write!(f, "routine {routine} is gone"),
+            Self::EventExists { event } => write!(f, "event {event} is there"),
+            Self::EventGone { event } => write!(f, "event {event} is gone"),
+        }
+    }
+}
+
+/// What a statement does.
+pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
+    let mut words = Words::new(dialect, statement.text);
+    let first = words.word();
+    words.next();
+    match first.as_str() {
+        "create" => create(words),
+        "drop" => drop_object(words),
+        "alter" => alter(words),
+        "rename" if words.eat_any(&["table", "tables"]) => rename_tables(&words),
+        "insert" | "update" | "delete" | "replace" | "load" | "import" => Meaning::Dml,
+        "with" => match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
+            Some("select") => select(&words),
+            Some(_) => Meaning::Dml,
+            None => Meaning::Opaque,
+        },
+        "select" => select(&words),
+        "show" | "explain" | "describe" | "desc" | "table" | "values" | "help" => Meaning::Read,
+        "set" => set(&mut words),
+        "use" | "deallocate" => Meaning::Session { repeatable: true },
+        "prepare" => Meaning::Session { repeatable: false },
+        "begin" if words.word() == "not" => Meaning::Opaque,
+        "begin" => Meaning::Transaction(Transaction::Begin),
+        "start" if words.word() == "transaction" => Meaning::Transaction(Transaction::Begin),
+        "commit" | "end" => Meaning::Transaction(Transaction::Commit),
+        "rollback" => Meaning::Transaction(Transaction::Rollback),
+        "savepoint" | "release" => Meaning::Transaction(Transaction::Savepoint),
+        "xa" => Meaning::Transaction(Transaction::Xa),
+        "lock" if words.eat_any(&["table", "tables"]) => {
+            Meaning::Transaction(Transaction::LockTables)
+        }
+        "unlock" => Meaning::Transaction(Transaction::UnlockTables),
+        "truncate" | "analyze" | "optimize" | "check" | "checksum" | "repair" | "flush"
+        | "grant" | "revoke" | "pragma" | "reindex" | "vacuum" | "cache" | "comment" => {
+            Meaning::Repeatable
+        }
+        _ => Meaning::Opaque,
+    }
+}
+
+fn alter(mut words: Words<'_>) -> Meaning {
+    while words.eat_any(&["online", "ignore"]) {}
+    if words.eat(&["table"]) {
+        return alter_table(words).map_or(Meaning::Opaque, Meaning::Ddl);
+    }
+    // ALTER VIEW, EVENT, PROCEDURE, DATABASE, USER: they say what it is afterwards.
+    Meaning::Repeatable
+}
+
+fn rename_tables(words: &Words<'_>) -> Meaning {
+    // One after the other, so that in a swap (a to t, b to a, t to b) the last word counts.
+    let mut there: BTreeMap<Name, bool> = BTreeMap::new();
+    for part in words.parts() {
+        let mut part = Words::of(&part);
+        part.eat_if();
+        let from = part.name();
+        part.eat(&["to"]);
+        let Some((from, to)) = from.zip(part.name()) else { return Meaning::Opaque };
+        there.insert(from, false);
+        there.insert(to, true);
+    }
+    let effect = |(table, there): (&Name, &bool)| {
+        let table = table.clone();
+        if *there {
+            Effect::TableExists { table, columns: vec![] }
+        } else {
+            Effect::TableGone { table }
+        }
+    };
+    let effects = there.iter().map(effect).collect();
+    let tables = there.keys().cloned().collect();
+    Meaning::Ddl(Ddl { verb: "RENAME TABLE", effects, tables, repeatable: false, alter: None })
+}
+
+fn select(words: &Words<'_>) -> Meaning {
+    match words.first_of(&["into"]) {
+        Some(_) if words.has(&["outfile", "dumpfile"]) => Meaning::Opaque,
+        Some(_) => Meaning::Session { repeatable: false },
+        None => Meaning::Read,
+    }
+}
+
+fn set(words: &mut Words<'_>) -> Meaning {
+    let first = words.word();
+    if matches!(first.as_str(), "global" | "persist" | "persist_only" | "password" | "default")
+        || first.starts_with("@@global")
+        || first.starts_with("@@persist")
+    {
+        return Meaning::Repeatable;
+    }
+    // A variable that something was called for, or a subquery, may be another the next time.
+    let repeatable = words.parts().iter().all(|part| {
+        let part = Words::of(part);
+        let variable = part.word();
+        let of_user = variable.starts_with('@') && !variable.starts_with("@@");
+        let calls = part.rest().iter().any(|token| token.text == "(");
+        !(of_user && calls)
+    });
+    Meaning::Session { repeatable }
+}
+
+#[cfg(test)]
+#[path = "meaning_tests.rs"]
+mod tests;

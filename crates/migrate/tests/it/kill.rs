@@ -1,0 +1,251 @@
+//! Runners that are killed outright, at every point at which that can make a difference. Whatever
+//! they leave, running again brings the database to where it would be without the kill.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use futures_util::stream::{self, StreamExt as _};
+use migrate::testing::{Engine, TestDatabase, with_database};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+
+use crate::proxy::Proxy;
+use crate::support::{Files, on_servers};
+
+/// Every kind of statement, and every way in which one can be in doubt.
+const FILES: Files<'_> = &[
+    (
+        "1_tables.up.sql",
+        "CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY, x INTEGER);\n\
+         CREATE TABLE b (id INTEGER NOT NULL PRIMARY KEY, a_id INTEGER NOT NULL REFERENCES a (id));\n",
+    ),
+    ("2_rows.up.sql", "INSERT INTO a VALUES (1, 1);\nUPDATE a SET x = x + 1;\n"),
+    (
+        "3_all.mysql.up.sql",
+        "SET @one = 1;\n\
+         ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 0;\n\
+         UPDATE a SET y = y + @one;\n\
+         CREATE INDEX a_x ON a (x);\n\
+         -- migrate: allow=copy reason=\"a few rows\"\n\
+         ALTER TABLE a MODIFY COLUMN x BIGINT;\n\
+         CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.y = NEW.x;\n\
+         INSERT INTO a (id, x) SELECT MAX(id) + 1, 7 FROM a;\n\
+         CREATE VIEW v AS SELECT x FROM a;\n\
+         ALTER TABLE b RENAME TO c;\n\
+         DROP TABLE c;\n\
+         TRUNCATE TABLE a;\n\
+         SELECT * FROM v;\n",
+    ),
+    ("3_all.sqlite.up.sql", "SELECT 1"),
+];
+
+fn write(folder: &Path, files: Files<'_>) {
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+fn runner(folder: &Path, url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+    command.env("DATABASE_URL", url).arg("--source").arg(folder).args(["up", "--format", "json"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end, which must be a good one.
+async fn succeeds(folder: &Path, url: &str) {
+    let mut runner = runner(folder, url);
+    let output = blocking(move || runner.output().unwrap()).await;
+    let (out, error) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{error}");
+}
+
+/// Off the thread that serves the other tests of this kind.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// The database's URL through a proxy, which reads the packets and so needs them in the clear.
+fn through(proxy: &Proxy, database: &TestDatabase) -> String {
+    let (_, name) = database.url.rsplit_once('/').unwrap();
+    let name = name.split('?').next().unwrap();
+    format!("mysql://root@127.0.0.1:{}/{name}?ssl-mode=disabled", proxy.port)
+}
+
+fn server_of(database: &TestDatabase) -> String {
+    let migrate::Target::MySql(options) = &database.target else { panic!("no server") };
+    format!("{}:{}", options.get_host(), options.get_port())
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+type Seen = BTreeMap<String, Vec<String>>;
+
+/// Everything that can be seen of a database: its objects, its rows, and the journal without times.
+async fn seen(database: &TestDatabase) -> Seen {
+    let migrate::Target::MySql(options) = &database.target else { panic!("no server") };
+    let mut connection = options.connect().await.unwrap();
+    let mut seen = BTreeMap::new();
+    let tables = sqlx::raw_sql("SHOW TABLES").fetch_all(&mut connection).await.unwrap();
+    let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+    for table in tables {
+        let show = AssertSqlSafe(format!("SHOW CREATE TABLE `{table}`"));
+        let definition = sqlx::raw_sql(show).fetch_one(&mut connection).await.unwrap();
+        let columns = match table.as_str() {
+            "_migrations" => {
+                "CONCAT_WS(' ', version, name, checksum, finished_at IS NULL, undo_started_at)"
+            }
+            "_migration_steps" => "CONCAT_WS(' ', version, number, state)",
+            "_migration_texts" => "CONCAT_WS(' ', version, HEX(text))",
+            _ => "CAST(COUNT(*) AS CHAR)",
+        };
+        let rows = AssertSqlSafe(format!("SELECT {columns} FROM `{table}`"));
+        let rows = sqlx::raw_sql(rows).fetch_all(&mut connection).await.unwrap();
+        let mut lines = vec![definition.get::<String, _>(1)];
+        lines.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+        seen.insert(table, lines);
+    }
+    let triggers = sqlx::raw_sql("SHOW TRIGGERS").fetch_all(&mut connection).await.unwrap();
+    seen.insert("triggers".into(), triggers.iter().map(|row| row.get(0)).collect());
+    connection.close().await.unwrap();
+    seen
+}
+
+/// Runs through a proxy, and kills the runner when the server has carried out so many commands and
+/// the runner does not know of the last: the server can't tell a kill before that from one after
+/// it, so that these are all the states there are. `false` if it came to its end before.
+async fn killed_at(halt: usize, folder: &Path, database: &TestDatabase) -> bool {
+    let proxy = Proxy::start(&server_of(database), Some(halt));
+    let mut runner = runner(folder, &through(&proxy, database));
+    blocking(move || {
+        let mut child = runner.spawn().unwrap();
+        // The pipe is read, so that the runner never waits for us.
+        let out = child.stdout.take().unwrap();
+        std::thread::spawn(move || BufReader::new(out).lines().for_each(drop));
+        let reached = proxy.wait();
+        kill(child);
+        reached
+    })
+    .await
+}
+
+/// What a run without a kill sends and leaves; `None` where there is no server.
+async fn undisturbed(engine: Engine, folder: &Path) -> Option<(Vec<String>, Seen)> {
+    let mut result = None;
+    with_database(engine, async |database: TestDatabase| {
+        let proxy = Proxy::start(&server_of(&database), None);
+        succeeds(folder, &through(&proxy, &database)).await;
+        result = Some((proxy.texts(), seen(&database).await));
+    })
+    .await;
+    result
+}
+
+/// Kills a runner at each of these series of points in a database of its own, runs to the end, and
+/// compares with what `expected` says.
+async fn kill_and_compare(
+    engine: Engine,
+    folder: &Path,
+    expected: &Seen,
+    series: impl Iterator<Item = Vec<usize>>,
+) {
+    let kills = series.map(|halts| async move {
+        with_database(engine, async |database: TestDatabase| {
+            for halt in &halts {
+                assert!(killed_at(*halt, folder, &database).await, "{engine:?} {halts:?}");
+            }
+            succeeds(folder, &database.url).await;
+            assert_eq!(&seen(&database).await, expected, "{engine:?} {halts:?}");
+        })
+        .await;
+    });
+    stream::iter(kills).buffer_unordered(6).collect::<()>().await;
+}
+
+async fn killed_at_every_point(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), FILES);
+    let Some((texts, expected)) = undisturbed(engine, folder.path()).await else { return };
+    assert!(texts.len() > 60, "{texts:?}");
+    // All but the farewell, which has no answer.
+    let series = (1..texts.len()).map(|halt| vec![halt]);
+    kill_and_compare(engine, folder.path(), &expected, series).await;
+}
+
+#[tokio::test]
+async fn killed_at_every_point_the_next_run_ends_as_if_nothing_had_been_on_mysql() {
+    killed_at_every_point(Engine::MySql).await;
+}
+
+#[tokio::test]
+async fn killed_at_every_point_the_next_run_ends_as_if_nothing_had_been_on_mariadb() {
+    killed_at_every_point(Engine::MariaDb).await;
+}
+
+#[tokio::test]
+async fn killed_again_while_finding_out_what_the_first_one_did() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), FILES);
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        let Some((texts, expected)) = undisturbed(engine, folder.path()).await else { continue };
+        // First with the ALTER done and not on record.
+        let alter = texts.iter().position(|text| text.starts_with("ALTER TABLE a ADD")).unwrap();
+        let series = (1..20).map(|halt| vec![alter + 1, halt]);
+        kill_and_compare(engine, folder.path(), &expected, series).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_to_do_takes_six_round_trips_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), FILES);
+    on_servers(async |database| {
+        succeeds(folder.path(), &database.url).await;
+        let proxy = Proxy::start(&server_of(&database), None);
+        succeeds(folder.path(), &through(&proxy, &database)).await;
+        // Two for the handshake; the farewell is not answered.
+        let round_trips = 2 + proxy.commands() - 1;
+        assert!(round_trips <= 6, "{:?}", proxy.texts());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_sqlite_killed_at_every_event_the_next_run_ends_as_if_nothing_had_been() {
+    let files: Files<'_> = &[
+        ("1_a.up.sql", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1)"),
+        (
+            "2_b.up.sql",
+            "CREATE TABLE b (x INTEGER); INSERT INTO b WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL \
+             SELECT x + 1 FROM n WHERE x < 100000) SELECT x FROM n; ALTER TABLE a ADD COLUMN y",
+        ),
+        ("3_c.up.sql", "DROP TABLE a"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), files);
+    let mut lines = 1;
+    loop {
+        let mut ended = false;
+        with_database(Engine::Sqlite, async |database: TestDatabase| {
+            let mut child = runner(folder.path(), &database.url).spawn().unwrap();
+            let out = BufReader::new(child.stdout.take().unwrap());
+            ended = out.lines().take(lines).count() < lines;
+            kill(child);
+            succeeds(folder.path(), &database.url).await;
+            assert_eq!(crate::support::states(&database, files).await, "aaa");
+            assert_eq!(crate::support::number(&database, "SELECT COUNT(*) FROM b").await, 100_000);
+            assert_eq!(crate::support::tables(&database, "a").await, 0);
+        })
+        .await;
+        if ended {
+            break;
+        }
+        lines += 1;
+    }
+    assert!(lines > 15, "{lines} events");
+}
