@@ -8,6 +8,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/graphbook-test
 source "${BASH_SOURCE[0]%/*}/mysql.sh"
 # shellcheck source=dev/parts/s3.sh
 source "${BASH_SOURCE[0]%/*}/s3.sh"
+# shellcheck source=dev/parts/peers.sh
+source "${BASH_SOURCE[0]%/*}/peers.sh"
 
 # One line for each need: for what | what succeeds when it is there | what brings it | why.
 # What brings it: Debian packages, or `fetch:` and a function that fetches it into $cache.
@@ -19,6 +21,9 @@ needs=(
   'servers | have_venv       | python3-venv        | Python, in which the S3 server of the tests runs'
   'servers | have_mysql      | fetch:fetch_mysql   | MySQL, one of the databases that the tests run against'
   'servers | have_s3         | fetch:fetch_s3      | moto, the S3 server that the tests run against'
+  'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
+  'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
+  'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
 )
 
 # Debian keeps servers where a plain user's PATH does not look.
