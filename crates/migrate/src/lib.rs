@@ -14,6 +14,7 @@
 //! [`Migrator`] is the thin part that talks to it. [`cli`] holds the commands that this crate's
 //! own program and any other one can offer.
 
+pub mod adopt;
 mod checksum;
 pub mod cli;
 mod clock;

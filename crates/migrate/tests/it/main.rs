@@ -6,6 +6,7 @@
     reason = "a test ends with a panic; most of these functions run inside one"
 )]
 
+mod adoption;
 mod apply;
 mod commands;
 mod concurrency;
