@@ -25,11 +25,11 @@ mod event;
 mod journal;
 mod migrator;
 mod mysql;
-
 mod plan;
 mod reconcile;
 mod repair;
 mod run_by;
+pub mod schema;
 mod source;
 mod sql;
 mod sqlite;

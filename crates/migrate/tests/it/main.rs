@@ -16,6 +16,7 @@ mod proxy;
 mod recovery;
 mod refusal;
 mod releases;
+mod schema;
 mod server_only;
 mod sqlite_only;
 mod support;
