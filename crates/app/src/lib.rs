@@ -21,4 +21,5 @@ mod seeding;
 pub mod server;
 pub mod state;
 pub mod store;
+mod tasks;
 pub mod telemetry;

@@ -7,9 +7,13 @@
 //! Libraries are heard from `warn` up unless the filter names them. In particular a filter of
 //! `debug` does not log SQL statements; `debug,sqlx=debug` does, and even then never the values
 //! bound to them.
+//!
+//! A panic is an event like any other: one line, in the span of the request that panicked.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
 
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::set_global_default};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -45,7 +49,7 @@ impl fmt::Display for LogFormat {
 const QUIET: &str =
     "hyper=warn,object_store=warn,reqwest=warn,rustls=warn,sqlx=warn,tungstenite=warn";
 
-/// Starts logging for the whole process. Only the first call of a process succeeds.
+/// Starts logging for the whole process, panics included. Only the first call of a process succeeds.
 ///
 /// # Errors
 /// What to tell the person who runs this program.
@@ -56,7 +60,20 @@ pub fn init(log: &LogConfig) -> Result<(), String> {
         LogFormat::Text => set_global_default(text(filter, io::stderr, io::stderr().is_terminal())),
         LogFormat::Json => set_global_default(json(filter, io::stdout)),
     };
-    installed.map_err(|error| format!("cannot start logging: {error}"))
+    installed.map_err(|error| format!("cannot start logging: {error}"))?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Logs a panic where it happens, which is once: those who catch it or wait for it say no more.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let cause = panic.payload_as_str().unwrap_or("(no text)");
+    let location = panic.location().map(ToString::to_string);
+    // Only for who asks with RUST_BACKTRACE.
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(cause, location, backtrace, "panicked");
 }
 
 /// Tells whether a filter can be used; an error continues the sentence `"the filter" …`.
@@ -172,6 +189,55 @@ mod tests {
         assert_eq!((&event["message"], &event["status"]), (&"two\nlines".into(), &200.into()));
         let time = event["timestamp"].as_str().unwrap();
         assert!(time.contains('T') && time.ends_with('Z'), "{time}");
+    }
+
+    /// In a process of its own, because hook and log are the whole process's: this same test,
+    /// which finds that it is the one to panic.
+    #[test]
+    fn a_panic_is_logged_once_in_its_request_wherever_it_happens() {
+        const NAME: &str =
+            "telemetry::tests::a_panic_is_logged_once_in_its_request_wherever_it_happens";
+        if std::env::var_os("GRAPHBOOK_TEST_PANICS").is_some() {
+            panic_here_and_there();
+            return;
+        }
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env("GRAPHBOOK_TEST_PANICS", "1")
+            .env_remove("RUST_BACKTRACE")
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{child:?}");
+        assert!(!String::from_utf8_lossy(&child.stderr).contains("panicked"), "{child:?}");
+        let text = String::from_utf8(child.stdout).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with('{'));
+        let events: Vec<serde_json::Value> =
+            lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told = events.iter().map(|event| {
+            assert_eq!((&event["level"], &event["message"]), (&"ERROR".into(), &"panicked".into()));
+            assert!(event["location"].as_str().unwrap().contains("telemetry.rs:"), "{event}");
+            assert!(event.get("backtrace").is_none(), "{event}");
+            (event["cause"].as_str().unwrap(), event["span"]["id"].as_str().unwrap())
+        });
+        let expected = [("two\nlines", "req-1"), ("in a thread", "req-2")];
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    fn panic_here_and_there() {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
+        use crate::tasks::{blocking, outcome};
+
+        init(&LogConfig { filter: "info".into(), format: LogFormat::Json }).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let caught = |id: &str, work: &dyn Fn()| {
+            tracing::info_span!("request", id)
+                .in_scope(|| catch_unwind(AssertUnwindSafe(work)).unwrap_err())
+        };
+        caught("req-1", &|| panic!("two\nlines"));
+        caught("req-2", &|| {
+            runtime.block_on(async { outcome(blocking(|| panic!("in a thread"))).await });
+        });
     }
 
     #[test]

@@ -9,6 +9,7 @@ use argon2::{
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::names::NewPassword;
+use crate::tasks::{blocking, outcome};
 
 /// Hashes computed at once: half of the cores, so that the other half goes on serving, and four
 /// at most, each of which holds 19 MiB.
@@ -67,12 +68,11 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|error| format!("can't queue for password hashing: {error}"))?;
-        tokio::task::spawn_blocking(move || {
+        let work = blocking(move || {
             let _permit = permit;
             work()
-        })
-        .await
-        .map_err(|error| format!("password hashing did not finish: {error}"))
+        });
+        Ok(outcome(work).await)
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     AvatarName, Encoding, MAX_UPLOAD_BYTES, PictureError, parse_file_name, picture::DAMAGED,
     process,
 };
+use crate::tasks::blocking;
 
 /// How many pictures are processed at once. Each may take a few hundred megabytes for a moment;
 /// more of them would not be faster on a small machine.
@@ -180,18 +181,15 @@ impl Avatars {
         }
         let turn = Arc::clone(&self.processing).acquire_owned().await;
         let turn = turn.map_err(|_| AvatarError::Stopping)?;
-        let work = tokio::task::spawn_blocking(move || {
+        let work = blocking(move || {
             // Held until the work is done, even when nobody waits for it any more.
             let _turn = turn;
             process(&upload)
         });
         let picture = match work.await {
             Ok(picture) => picture?,
-            Err(error) if error.is_panic() => {
-                // A decoder that gave up on a picture made to confuse it: the picture's fault.
-                tracing::error!("a picture made its decoder panic");
-                return Err(DAMAGED.into());
-            }
+            // A decoder that gave up on a picture made to confuse it: the picture's fault.
+            Err(error) if error.is_panic() => return Err(DAMAGED.into()),
             Err(_) => return Err(AvatarError::Stopping),
         };
         let [(large, large_bytes), (small, small_bytes)] = picture.files;
