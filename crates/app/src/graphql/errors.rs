@@ -47,6 +47,8 @@ pub(super) enum ApiError {
     },
     /// The text is for the log.
     Internal(String),
+    /// The log has heard why.
+    Logged,
 }
 
 /// What resolvers return.
@@ -66,7 +68,7 @@ impl ApiError {
             Self::BadUserInput { .. } => BAD_USER_INPUT,
             Self::Conflict { .. } => "CONFLICT",
             Self::RateLimited { .. } => RATE_LIMITED,
-            Self::Internal(_) => INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::Logged => INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -92,9 +94,10 @@ impl From<ApiError> for async_graphql::Error {
             | ApiError::Conflict { message, .. }
             | ApiError::RateLimited { message, .. } => message,
             ApiError::Internal(cause) => {
-                tracing::error!(cause, "internal error");
+                log(&cause);
                 INTERNAL_MESSAGE.to_owned()
             }
+            ApiError::Logged => INTERNAL_MESSAGE.to_owned(),
         };
         Self { message, source: None, extensions: Some(extensions) }
     }
@@ -102,6 +105,11 @@ impl From<ApiError> for async_graphql::Error {
 
 /// All that a client is told of an internal error, beside its request id.
 pub(super) const INTERNAL_MESSAGE: &str = "Something went wrong on our side. Try again.";
+
+/// Logs what went wrong here.
+pub(super) fn log(cause: &str) {
+    tracing::error!(cause, "internal error");
+}
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -21,7 +22,7 @@ const STOP: Duration = Duration::from_secs(25);
 const BINARY: &str = env!("CARGO_BIN_EXE_graphbook");
 
 /// The binary in an empty environment and folder.
-fn graphbook(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn graphbook(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
     command
@@ -36,15 +37,17 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A server that runs until the test is over.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: String,
+    pub(crate) address: String,
+    /// What it has said since it listens.
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Running {
     /// Starts a server and waits until it says where it listens: to people on the terminal, or
     /// in a log of JSON.
-    fn start(command: &mut Command, json_logs: bool) -> Self {
+    pub(crate) fn start(command: &mut Command, json_logs: bool) -> Self {
         let (out, err) = if json_logs {
             (Stdio::piped(), Stdio::null())
         } else {
@@ -66,8 +69,14 @@ impl Running {
             Some(rest.trim().trim_end_matches('/').to_owned())
         });
         // Goes on reading, so that the server never waits for us.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address: address.expect("the server ended before it listened") }
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        let heard = Arc::clone(&log);
+        std::thread::spawn(move || lines.for_each(|line| heard.lock().unwrap().push(line)));
+        Self { child, address: address.expect("the server ended before it listened"), log }
+    }
+
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
     }
 
     fn signal(&self, name: &str) {

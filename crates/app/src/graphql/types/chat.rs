@@ -8,11 +8,7 @@ use super::{
     common::{instant, list_cost, page_size},
 };
 use crate::{
-    graphql::{
-        errors::{ApiError, Result},
-        loaders::LoadError,
-        schema::loaders,
-    },
+    graphql::{errors::Result, schema::loaders},
     store::{Chat, MessageRange},
 };
 
@@ -44,7 +40,7 @@ impl ChatNode {
     ) -> Result<Vec<MessageNode>> {
         let last = page_size("last", last, DEFAULT_MESSAGES, MAX_MESSAGES)?;
         let range = MessageRange { before, last };
-        let messages = loaders(ctx)?.messages(self.0.id, range).await.map_err(internal)?;
+        let messages = loaders(ctx)?.messages(self.0.id, range).await?;
         Ok(messages
             .into_iter()
             .map(|message| MessageNode { message, chat: Some(self.0.clone()) })
@@ -60,7 +56,7 @@ impl ChatNode {
     /// Everybody who takes part, the viewer included: 100 people at most.
     #[graphql(complexity = "list_cost(10, child_complexity)")]
     async fn users(&self, ctx: &Context<'_>) -> Result<Vec<UserNode>> {
-        let members = loaders(ctx)?.members(self.0.id).await.map_err(internal)?;
+        let members = loaders(ctx)?.members(self.0.id).await?;
         Ok(members.into_iter().map(UserNode).collect())
     }
 
@@ -73,11 +69,6 @@ impl ChatNode {
 fn message_cost(last: Option<i64>, child: usize) -> usize {
     let last = last.unwrap_or(DEFAULT_MESSAGES).clamp(0, MAX_MESSAGES);
     list_cost(if last == 0 { MAX_MESSAGES } else { last }, child)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "so that it fits map_err")]
-fn internal(error: LoadError) -> ApiError {
-    ApiError::Internal(error.to_string())
 }
 
 /// A chat to be started.
