@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 
 /// Which kind of SQL a database understands. MariaDB counts as MySQL.
@@ -27,7 +27,8 @@ impl Dialect {
 
 /// Where to: the connection options of one database.
 ///
-/// `Debug` and `Display` show user, host and database, never the password.
+/// `Debug` and `Display` show user, host and database, and how TLS is used if that was said; never
+/// the password.
 #[derive(Clone)]
 pub enum Target {
     /// MySQL or MariaDB. The options must name a database, and it must exist.
@@ -52,6 +53,13 @@ pub enum TargetError {
          password percent-encoded (/ as %2F, ? as %3F, # as %23, @ as %40)"
     )]
     Unencoded,
+    /// A parameter that the driver would ignore, and with it what was meant, such as TLS. Without
+    /// its value, which may be a secret.
+    #[error(
+        "the database URL has the parameter {0:?}, which is not known: write ssl-mode, ssl-ca, \
+         ssl-cert, ssl-key, charset, collation, timezone, statement-cache-capacity or socket"
+    )]
+    Parameter(String),
     /// A MySQL URL without a database.
     #[error("the database URL names no database: write mysql://user@host:3306/<database>")]
     NoDatabase,
@@ -65,6 +73,24 @@ pub enum TargetError {
     #[error("the database URL was not understood: {0}")]
     Invalid(String),
 }
+
+/// The parameters of MySQL URLs that the driver knows: it ignores all others.
+const KNOWN: [&str; 14] = [
+    "ssl-mode",
+    "sslmode",
+    "ssl-ca",
+    "sslca",
+    "ssl-cert",
+    "sslcert",
+    "ssl-key",
+    "sslkey",
+    "charset",
+    "collation",
+    "timezone",
+    "time-zone",
+    "statement-cache-capacity",
+    "socket",
+];
 
 impl Target {
     /// Reads `mysql://` (or `mariadb://`) and `sqlite://` URLs.
@@ -98,6 +124,14 @@ fn parse_mysql(url: &str) -> Result<Target, TargetError> {
     let after_host = after_scheme.find(['/', '?', '#']).and_then(|at| after_scheme.get(at..));
     if after_host.is_some_and(|rest| rest.contains('@')) {
         return Err(TargetError::Unencoded);
+    }
+    let (_, parameters) = after_scheme.split_once('?').unwrap_or_default();
+    let parameters = parameters.split('#').next().unwrap_or_default();
+    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+        let name = parameter.split('=').next().unwrap_or_default();
+        if !KNOWN.contains(&name) {
+            return Err(TargetError::Parameter(name.to_owned()));
+        }
     }
     let options: MySqlConnectOptions = url.parse().map_err(|e| invalid(&e))?;
     if options.get_database().is_none() {
@@ -143,7 +177,14 @@ impl fmt::Display for Target {
                     Some(socket) => write!(f, "[{}]", socket.display())?,
                     None => write!(f, "{}:{}", options.get_host(), options.get_port())?,
                 }
-                write!(f, "/{}", options.get_database().unwrap_or_default())
+                write!(f, "/{}", options.get_database().unwrap_or_default())?;
+                f.write_str(match options.get_ssl_mode() {
+                    MySqlSslMode::Preferred => "",
+                    MySqlSslMode::Disabled => "?ssl-mode=disabled",
+                    MySqlSslMode::Required => "?ssl-mode=required",
+                    MySqlSslMode::VerifyCa => "?ssl-mode=verify_ca",
+                    MySqlSslMode::VerifyIdentity => "?ssl-mode=verify_identity",
+                })
             }
             Self::Sqlite(options) => write!(f, "sqlite://{}", options.get_filename().display()),
         }
@@ -165,12 +206,32 @@ mod tests {
         for (url, dialect, shown) in [
             ("mysql://u:p@db:3307/app", Dialect::MySql, "mysql://u@db:3307/app"),
             ("mariadb://u@db/app", Dialect::MySql, "mysql://u@db:3306/app"),
+            (
+                "mysql://u@db/app?charset=utf8mb4&sslmode=VERIFY_CA",
+                Dialect::MySql,
+                "mysql://u@db:3306/app?ssl-mode=verify_ca",
+            ),
+            ("mysql://u@db/app?ssl-mode=preferred", Dialect::MySql, "mysql://u@db:3306/app"),
             ("sqlite://data/app.db", Dialect::Sqlite, "sqlite://data/app.db"),
             ("sqlite:app.db?mode=rwc", Dialect::Sqlite, "sqlite://app.db"),
         ] {
             let target = Target::parse(url).unwrap();
             assert_eq!(target.dialect(), dialect);
             assert_eq!(target.to_string(), shown);
+        }
+    }
+
+    /// The driver's list could grow or change with an update.
+    #[test]
+    fn every_known_parameter_is_one_that_the_driver_reads() {
+        for name in KNOWN {
+            let parse = |value: &str| Target::parse(&format!("mysql://u@h/d?{name}={value}"));
+            let read = |value| match parse(value) {
+                Ok(Target::MySql(options)) => format!("{options:?}"),
+                // It was read, and the value did not fit.
+                other => format!("{:?}", other.err()),
+            };
+            assert_ne!(read("1"), read("2"), "{name}");
         }
     }
 
@@ -182,6 +243,9 @@ mod tests {
             ("mysql://u@h", "names no database"),
             ("mysql://u@h/", "names no database"),
             ("mysql://u@h:port/d", "invalid port"),
+            ("mysql://u@h/d?ssl_mode=required", "\"ssl_mode\", which is not known: write ssl-mode"),
+            ("mysql://u@h/d?charset=utf8mb4&sslMode=required#x", "\"sslMode\""),
+            ("mysql://u@h/d?require_ssl", "\"require_ssl\""),
             ("sqlite::memory:", "in memory"),
             ("sqlite://?mode=memory", "in memory"),
             ("sqlite://", "names no file"),
@@ -203,6 +267,7 @@ mod tests {
             "mysql://u:12/s3cret@h/d",
             "mysql://u:12#s3cret@h/d",
             "mysql://u:12?ssl-mode=s3cret@h/d",
+            "mysql://u@h/d?passwd=s3cret",
             "oracle://u:s3cret@h/d",
             "s3cret",
         ] {

@@ -140,7 +140,13 @@ fn with_authority(lookup: &mut Lookup<'_>, target: Option<Target>) -> Option<Tar
     match target? {
         // The driver reads the file for each connection: a renewed authority needs no restart.
         Target::MySql(options) => {
-            Some(Target::MySql(options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(path)))
+            let options = options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(path);
+            let target = Target::MySql(options);
+            let url = table::DATABASE_URL.name();
+            for shown in lookup.effective.iter_mut().filter(|shown| shown.name == url) {
+                shown.value = target.to_string();
+            }
+            Some(target)
         }
         target @ Target::Sqlite(_) => Some(target),
     }

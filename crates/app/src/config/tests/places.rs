@@ -42,6 +42,14 @@ fn an_authority_makes_the_server_prove_itself() {
     assert!(matches!(ssl(&["--database-ca=ca.pem"], &[]), MySqlSslMode::VerifyIdentity));
     let url = ("DATABASE_URL", "mysql://u@db/app?ssl-mode=VERIFY_CA&ssl-ca=ca.pem");
     assert!(matches!(ssl(&[], &[url]), MySqlSslMode::VerifyCa));
+    // What is shown is what is in force.
+    let url_shown = |arguments: &[&str], more: &[(&str, &str)]| {
+        shown(&production(arguments, more).unwrap(), "database-url")
+    };
+    assert!(url_shown(&[], &[]).starts_with("mysql://u@db:3306/app ("));
+    assert!(url_shown(&[], &[url]).contains("/app?ssl-mode=verify_ca ("));
+    let verified = url_shown(&["--database-ca=ca.pem"], &[url]);
+    assert!(verified.contains("/app?ssl-mode=verify_identity ("), "{verified}");
 }
 
 #[test]
