@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use migrate::Migrator;
 use tokio::{sync::Mutex, time::timeout};
 
-use crate::{lifecycle::Lifecycle, store::Store};
+use crate::{
+    lifecycle::Lifecycle,
+    store::{Store, StoreError},
+};
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,6 +22,8 @@ pub enum NotReady {
     Stopping,
     #[error("the database does not answer")]
     Database,
+    #[error("the database file was removed or replaced: restart")]
+    DatabaseFile,
     #[error("{0} migrations are not applied: run `graphbook migrate up`")]
     Migrations(usize),
     #[error("the migrations need a person: run `graphbook migrate status`")]
@@ -68,7 +73,10 @@ impl Readiness {
     async fn ask(&self, schema_is_current: &mut bool) -> Result<(), NotReady> {
         if let Err(error) = self.store.ping().await {
             tracing::warn!(%error, "not ready");
-            return Err(NotReady::Database);
+            return Err(match error {
+                StoreError::FileGone(_) => NotReady::DatabaseFile,
+                StoreError::Database(_) => NotReady::Database,
+            });
         }
         if *schema_is_current {
             return Ok(());

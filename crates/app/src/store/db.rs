@@ -17,7 +17,7 @@ use sqlx::{
     sqlite::{SqlitePoolOptions, SqliteRow},
 };
 
-use super::{StoreError, sql::Sql};
+use super::{StoreError, file::DatabaseFile, sql::Sql};
 
 /// How long a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -100,6 +100,7 @@ enum Pools {
     Sqlite {
         readers: SqlitePool,
         writer: SqlitePool,
+        file: DatabaseFile,
     },
     MySql(MySqlPool),
 }
@@ -145,7 +146,8 @@ impl Db {
                         .test_before_acquire(false)
                         .connect_lazy_with(options.clone())
                 };
-                Pools::Sqlite { readers: pool(connections), writer: pool(1) }
+                let file = DatabaseFile::at(options.get_filename());
+                Pools::Sqlite { readers: pool(connections), writer: pool(1), file }
             }
             Target::MySql(options) => Pools::MySql(
                 MySqlPoolOptions::new()
@@ -181,6 +183,7 @@ impl Db {
         sql: Sql,
         args: Vec<Arg>,
     ) -> Result<Vec<R>, StoreError> {
+        self.check()?;
         self.count();
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => fetch_all!(readers, sql, args),
@@ -199,11 +202,15 @@ impl Db {
 
     /// Runs one writing statement on its own.
     pub(super) async fn execute(&self, sql: Sql, args: Vec<Arg>) -> Result<Written, StoreError> {
+        self.check()?;
         self.count();
-        Ok(match &self.pools {
+        let written = match &self.pools {
             Pools::Sqlite { writer, .. } => execute!(writer, sql, args, last_insert_rowid),
             Pools::MySql(pool) => execute!(pool, sql, args, last_insert_id),
-        })
+        };
+        // Again, because it may have waited for its turn.
+        self.check()?;
+        Ok(written)
     }
 
     /// Runs `work` in a transaction that takes the write lock at once on `SQLite` (a deferred
@@ -217,7 +224,7 @@ impl Db {
         loop {
             let mut tx = self.begin().await?;
             let result = match work(&mut tx).await {
-                Ok(value) => tx.commit().await.map(|()| value),
+                Ok(value) => self.commit(tx).await.map(|()| value),
                 Err(error) => Err(error),
             };
             match result {
@@ -228,6 +235,7 @@ impl Db {
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {
+        self.check()?;
         let inner = match &self.pools {
             Pools::Sqlite { writer, .. } => {
                 TxInner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
@@ -235,6 +243,23 @@ impl Db {
             Pools::MySql(pool) => TxInner::MySql(pool.begin().await?),
         };
         Ok(Tx { inner, statements: Arc::clone(&self.statements) })
+    }
+
+    async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        self.check()?;
+        match tx.inner {
+            TxInner::Sqlite(tx) => tx.commit().await?,
+            TxInner::MySql(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Fails if the database is a file and not the one that was opened.
+    fn check(&self) -> Result<(), StoreError> {
+        match &self.pools {
+            Pools::Sqlite { file, .. } => file.check(),
+            Pools::MySql(_) => Ok(()),
+        }
     }
 
     /// Asks the database to prepare a statement without running it: fails if the database does
@@ -256,7 +281,7 @@ impl Db {
     /// Closes every connection, after what they are doing.
     pub(super) async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { readers, writer } => {
+            Pools::Sqlite { readers, writer, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -288,13 +313,5 @@ impl Tx {
             TxInner::Sqlite(tx) => execute!(&mut **tx, sql, args, last_insert_rowid),
             TxInner::MySql(tx) => execute!(&mut **tx, sql, args, last_insert_id),
         })
-    }
-
-    async fn commit(self) -> Result<(), StoreError> {
-        match self.inner {
-            TxInner::Sqlite(tx) => tx.commit().await?,
-            TxInner::MySql(tx) => tx.commit().await?,
-        }
-        Ok(())
     }
 }

@@ -7,12 +7,15 @@
 
 mod chats;
 mod db;
+mod file;
 mod messages;
 mod posts;
 mod seed;
 mod sessions;
 mod sql;
 mod users;
+
+use std::path::PathBuf;
 
 use migrate::Target;
 
@@ -29,8 +32,15 @@ pub use self::{
 /// What can go wrong between this program and its database. Its text is for the log, never for
 /// a client.
 #[derive(Debug, thiserror::Error)]
-#[error("the database did not do what was asked: {0}")]
-pub struct StoreError(#[from] sqlx::Error);
+pub enum StoreError {
+    #[error("the database did not do what was asked: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error(
+        "the database file {} was removed or replaced while it was in use; restart Graphbook, \
+         which then opens what is there", .0.display()
+    )]
+    FileGone(PathBuf),
+}
 
 impl StoreError {
     /// Whether a row with the same value in `column` was there already.
@@ -38,17 +48,22 @@ impl StoreError {
     /// MySQL names the violated key in its message, `SQLite` the column; the schema names each
     /// key `<table>_<column>`, so the column stands in both.
     pub fn is_duplicate(&self, column: &str) -> bool {
-        self.0
-            .as_database_error()
+        self.of_database()
             .is_some_and(|error| error.is_unique_violation() && error.message().contains(column))
     }
 
     /// MySQL's 1213: the transaction was rolled back to let another one go on.
     fn is_deadlock(&self) -> bool {
-        self.0
-            .as_database_error()
+        self.of_database()
             .and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
             .is_some_and(|error| error.number() == 1213)
+    }
+
+    fn of_database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
+        match self {
+            Self::Database(error) => error.as_database_error(),
+            Self::FileGone(_) => None,
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use migrate::Target;
+use migrate::{
+    Target,
+    testing::{Engine, with_database},
+};
 use reqwest::RequestBuilder;
 use sqlx::AssertSqlSafe;
 use tokio::time::sleep;
@@ -92,7 +95,7 @@ impl Logging {
         let errors: Vec<&Value> = told.iter().filter(|line| line["level"] == "ERROR").collect();
         let ours: Vec<_> = errors.iter().filter(|line| line["span"]["id"] == id).collect();
         assert_eq!((errors.len(), ours.len()), (1, 1), "{errors:#?}");
-        assert!(errors[0]["cause"].as_str().unwrap().contains(cause), "{errors:#?}");
+        assert!(errors[0].to_string().contains(cause), "{errors:#?}");
     }
 }
 
@@ -152,6 +155,21 @@ async fn an_internal_cause_is_logged_once_with_the_id_that_the_client_is_told(
     let answer = server.ask(&ada, "{ posts { id } }", json!({})).await;
     run(&database.target, "ALTER TABLE gone RENAME TO posts").await;
     server.assert_told_once(&answer, "posts").await;
+}
+
+#[tokio::test]
+async fn a_database_file_that_is_removed_is_named_in_the_log() {
+    with_database(Engine::Sqlite, async |database: TestDatabase| {
+        let server = Logging::start(&database, "info");
+        let ada = server.join("ada", "correct horse").await;
+        let Target::Sqlite(options) = &database.target else { return };
+        std::fs::remove_file(options.get_filename()).unwrap();
+        let add = "mutation { addPost(post: { text: \"x\" }) { id } }";
+        let answer = server.ask(&ada, add, json!({})).await;
+        let cause = "test.db was removed or replaced while it was in use; restart";
+        server.assert_told_once(&answer, cause).await;
+    })
+    .await;
 }
 
 async fn no_secret_and_nothing_private_is_ever_logged(database: TestDatabase) {

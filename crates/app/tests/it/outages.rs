@@ -22,6 +22,7 @@ migrate::on_every_database!(
     a_stop_is_told_before_connections_are_refused,
     a_locked_database_loses_nothing,
     a_full_database_loses_nothing,
+    a_database_file_that_goes_loses_nothing,
     mysql_is_reached_by_tls_with_a_ca_file,
 );
 
@@ -230,6 +231,52 @@ async fn a_full_database_loses_nothing(mut database: TestDatabase) {
     assert!(!refused.body.to_string().contains("full"), "{refused:?}");
     let posts = ada.ask("{ posts(limit: 100) { id } }", json!({})).await;
     assert_eq!(posts.ok()["posts"].as_array().unwrap().len(), written);
+}
+
+async fn a_database_file_that_goes_loses_nothing(database: TestDatabase) {
+    let Target::Sqlite(options) = &database.target else { return };
+    let file = options.get_filename();
+    let aside = file.with_extension("aside");
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    ada.post("before").await;
+    until_ready_says(&server, 200, "ready").await;
+    let gone = "the database file was removed or replaced";
+    let write = async |text: &str| {
+        let add = "mutation($text: String!) { addPost(post: { text: $text }) { id } }";
+        ada.ask(add, json!({ "text": text })).await
+    };
+
+    std::fs::rename(file, &aside).unwrap();
+    assert_eq!(write("into nothing").await.code(), "INTERNAL_SERVER_ERROR");
+    assert_eq!(server.sign_up("ben").await.code(), "INTERNAL_SERVER_ERROR");
+    until_ready_says(&server, 503, gone).await;
+    assert!(!file.exists(), "a new file was begun");
+    std::fs::copy(&aside, file).unwrap();
+    assert_eq!(write("into another file").await.code(), "INTERNAL_SERVER_ERROR");
+    until_ready_says(&server, 503, gone).await;
+
+    // Its own file again, which has whatever was acknowledged and nothing else.
+    std::fs::rename(&aside, file).unwrap();
+    until_ready_says(&server, 200, "ready").await;
+    write("after").await.ok();
+    let posts = ada.ask("{ posts { text } }", json!({})).await;
+    assert_eq!(posts.ok()["posts"], json!([{ "text": "after" }, { "text": "before" }]));
+
+    // One that waits for its turn while the file goes is not acknowledged either.
+    let other = sqlx::SqlitePool::connect_with(options.clone()).await.unwrap();
+    let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let statements = server.store().statements();
+    let release = async {
+        while server.store().statements() < statements + 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        std::fs::remove_file(file).unwrap();
+        lock.rollback().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(write("too late"), release);
+    assert_eq!(answer.code(), "INTERNAL_SERVER_ERROR");
+    assert!(!answer.body.to_string().contains("test.db"), "{answer:?}");
 }
 
 async fn mysql_is_reached_by_tls_with_a_ca_file(database: TestDatabase) {
