@@ -1,11 +1,14 @@
 //! Operations out of bodies and query strings.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde::Deserialize as _;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{Operation, Trouble};
 
@@ -15,6 +18,10 @@ const MAX_JSON_BYTES: usize = 256 * 1024;
 /// Bytes that are read and thrown away when a body is too large, so that a client that sends
 /// before it reads gets to see why it is refused.
 const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+/// How long a client may take to send a body. Leaves the request a third of its time, and tells the
+/// client that it was slow before the request's own limit would tell it that we were. Tests don't
+/// wait that long.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 20_000 });
 
 /// Reads an operation from a JSON body.
 pub(super) async fn from_json(body: Body) -> Result<Operation, Trouble> {
@@ -67,8 +74,15 @@ pub(super) fn from_query(query: &str) -> Result<Operation, Trouble> {
     from_value(Value::Object(json))
 }
 
-/// Reads a body of at most `limit` bytes.
-pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Trouble> {
+/// Reads a body of at most `limit` bytes, as long as it arrives in time.
+pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Trouble> {
+    timeout(PATIENCE, read_slowly(body, limit)).await.unwrap_or_else(|_elapsed| {
+        let message = format!("The body did not arrive within {} seconds.", PATIENCE.as_secs());
+        Err(Trouble::new(StatusCode::REQUEST_TIMEOUT, message))
+    })
+}
+
+async fn read_slowly(mut body: Body, limit: usize) -> Result<Bytes, Trouble> {
     let mut bytes = BytesMut::new();
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
@@ -93,7 +107,14 @@ pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Trouble>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt as _, stream};
+
+    use super::{
+        super::{media::MediaType, multipart},
+        *,
+    };
 
     #[test]
     fn get_parameters_make_an_operation() {
@@ -113,5 +134,28 @@ mod tests {
         assert_eq!(read(Body::from("abcd"), 4).await.ok().unwrap(), "abcd");
         let trouble = read(Body::from("abcde"), 4).await.err().unwrap();
         assert_eq!(trouble.status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_the_clients_fault() {
+        let start = || stream::iter([Ok::<_, Infallible>(Bytes::from("{\"query\":"))]);
+        let stops = || Body::from_stream(start().chain(stream::pending()));
+        let trickles = Body::from_stream(start().chain(stream::unfold((), async |()| {
+            tokio::time::sleep(PATIENCE / 10).await;
+            Some((Ok(Bytes::from(" ")), ()))
+        })));
+        for trouble in [
+            from_json(stops()).await.err(),
+            from_json(trickles).await.err(),
+            multipart::read(stops(), "X".into()).await.err(),
+        ] {
+            let reply = trouble.unwrap().reply("abc");
+            assert_eq!(MediaType::Json.status(&reply), StatusCode::REQUEST_TIMEOUT);
+            let told = serde_json::to_value(&reply).unwrap();
+            let error = &told["errors"][0];
+            assert!(error["message"].as_str().unwrap().starts_with("The body did not arrive"));
+            let extensions = serde_json::json!({ "code": "BAD_USER_INPUT", "requestId": "abc" });
+            assert_eq!(error["extensions"], extensions);
+        }
     }
 }
