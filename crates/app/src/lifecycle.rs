@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
+
+use crate::tasks::outcome;
 
 /// How long a server in production goes on accepting connections after it was asked to stop.
 pub const LINGER: Duration = Duration::from_secs(5);
@@ -50,6 +53,16 @@ impl Lifecycle {
         &self.tasks
     }
 
+    /// Does work to its end, in the current span, even when whoever waits for it is gone: a request
+    /// is dropped wherever it is when its client hangs up, and some things must not be left half
+    /// done. The end waits for it.
+    pub async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        outcome(self.tasks.spawn(work.in_current_span())).await
+    }
+
     /// Waits until the tasks are done; call after [`stop`](Self::stop).
     pub async fn drained(&self) {
         self.tasks.close();
@@ -74,4 +87,28 @@ pub async fn stop_on_signals(lifecycle: Lifecycle) -> std::io::Result<()> {
     let signal = next().await;
     tracing::warn!(signal, "stopping at once");
     std::process::exit(130)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{sync::oneshot, time::timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_seen_through_and_waited_for_after_its_client_is_gone() {
+        let lifecycle = Lifecycle::default();
+        let (go, wait) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        let work = lifecycle.see_through(async move {
+            wait.await.unwrap();
+            tell.send("done").unwrap();
+        });
+        // Begun, and dropped.
+        assert!(timeout(Duration::from_millis(10), work).await.is_err());
+        assert!(timeout(Duration::from_millis(10), lifecycle.drained()).await.is_err());
+        go.send(()).unwrap();
+        assert_eq!(told.await, Ok("done"));
+        lifecycle.drained().await;
+    }
 }

@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod binary;
 mod chats;
+mod hanging_up;
 mod log;
 mod outages;
 mod people;

@@ -1,5 +1,7 @@
 //! What can be done.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object};
 
 use super::{caller, session, state, viewer};
@@ -15,7 +17,8 @@ use crate::{
         },
     },
     http::cookies,
-    store::NewChat,
+    state::SharedState,
+    store::{NewChat, StoreError},
 };
 
 const MAX_POST_CHARS: usize = 10_000;
@@ -54,14 +57,17 @@ impl RootMutation {
 
     /// Signs out: the token that this was asked with is worthless from now on.
     async fn logout(&self, ctx: &Context<'_>) -> Result<Response> {
-        state(ctx)?.accounts.sign_out(session(ctx)?).await?;
+        let session = session(ctx)?.clone();
+        to_the_end(ctx, |state| async move { state.accounts.sign_out(&session).await }).await?;
         forget_cookie(ctx)?;
         Ok(Response { success: true })
     }
 
     /// Signs out on every device: all of the viewer's tokens are worthless from now on.
     async fn logout_everywhere(&self, ctx: &Context<'_>) -> Result<Response> {
-        state(ctx)?.accounts.sign_out_everywhere(viewer(ctx)?).await?;
+        let viewer = viewer(ctx)?.clone();
+        to_the_end(ctx, |state| async move { state.accounts.sign_out_everywhere(&viewer).await })
+            .await?;
         forget_cookie(ctx)?;
         Ok(Response { success: true })
     }
@@ -73,9 +79,11 @@ impl RootMutation {
         #[graphql(desc = "The password until now.")] current_password: String,
         #[graphql(desc = "The password from now on: 8 to 128 characters.")] new_password: String,
     ) -> Result<Auth> {
-        let accounts = &state(ctx)?.accounts;
-        let signed_in =
-            accounts.change_password(viewer(ctx)?, &current_password, &new_password).await?;
+        let viewer = viewer(ctx)?.clone();
+        let signed_in = to_the_end(ctx, |state| async move {
+            state.accounts.change_password(&viewer, &current_password, &new_password).await
+        })
+        .await?;
         signed_in_reply(ctx, signed_in)
     }
 
@@ -85,12 +93,14 @@ impl RootMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The post to be written.")] post: PostInput,
     ) -> Result<PostNode> {
-        let viewer = viewer(ctx)?;
-        let state = state(ctx)?;
+        let viewer = viewer(ctx)?.clone();
         let text = written("text", &post.text, MAX_POST_CHARS)?;
-        let post = state.store.add_post(viewer, &text, state.clock.now()).await?;
-        state.events.publish(Event::PostAdded(post.clone().into()));
-        Ok(PostNode(post))
+        let post = to_the_end(ctx, |state| async move {
+            let post = state.store.add_post(&viewer, &text, state.clock.now()).await?;
+            state.events.publish(Event::PostAdded(post.clone().into()));
+            Ok::<_, StoreError>(post)
+        });
+        Ok(PostNode(post.await?))
     }
 
     /// Deletes a post of the viewer's own. Not a success if there is no such post.
@@ -144,17 +154,19 @@ impl RootMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The message to be sent.")] message: MessageInput,
     ) -> Result<MessageNode> {
-        let viewer = viewer(ctx)?;
-        let state = state(ctx)?;
+        let viewer = viewer(ctx)?.clone();
         let text = written("text", &message.text, MAX_MESSAGE_CHARS)?;
         let member_ids = members(ctx, message.chat_id).await?;
-        let now = state.clock.now();
-        let message = state.store.add_message(message.chat_id, viewer, &text, now).await?;
-        state.events.publish(Event::MessageAdded {
-            message: message.clone().into(),
-            member_ids: member_ids.into(),
+        let message = to_the_end(ctx, |state| async move {
+            let now = state.clock.now();
+            let message = state.store.add_message(message.chat_id, &viewer, &text, now).await?;
+            state.events.publish(Event::MessageAdded {
+                message: message.clone().into(),
+                member_ids: member_ids.into(),
+            });
+            Ok::<_, StoreError>(message)
         });
-        Ok(MessageNode { message, chat: None })
+        Ok(MessageNode { message: message.await?, chat: None })
     }
 
     /// Makes a picture the viewer's: PNG, JPEG, WebP or GIF, 5 MiB at most. It is cut square
@@ -183,6 +195,19 @@ impl RootMutation {
             filename,
         })
     }
+}
+
+/// Does what is written and then told to others, a new message or a session's end: they must hear of
+/// it also when the client hangs up between the two. Not for work that waits in a queue without
+/// bounds, such as signing up: there a client that is gone makes room.
+async fn to_the_end<T, E, F>(ctx: &Context<'_>, work: impl FnOnce(SharedState) -> F) -> Result<T>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let state = state(ctx)?;
+    state.lifecycle.see_through(work(Arc::clone(state))).await.map_err(Into::into)
 }
 
 /// The members of a chat that the viewer is one of.
