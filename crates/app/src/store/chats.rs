@@ -10,13 +10,16 @@ use super::{
 use crate::clock::Micros;
 
 statements! {
+    /// Sorts by what stands in two tables, so no index can: of more than ten thousand chats only the
+    /// newest are looked at.
     CHATS_OF_USER = "SELECT c.id, c.created_at, 1 AS is_member, \
             m.id AS message_id, m.text, m.created_at AS message_created_at, \
             u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \
-        FROM chat_members cm JOIN chats c ON c.id = cm.chat_id \
+        FROM (SELECT cm.chat_id FROM chat_members cm WHERE cm.user_id = ? \
+            ORDER BY cm.chat_id DESC LIMIT 10000) mine \
+        JOIN chats c ON c.id = mine.chat_id \
         LEFT JOIN messages m ON m.id = (SELECT MAX(l.id) FROM messages l WHERE l.chat_id = c.id) \
         LEFT JOIN users u ON u.id = m.user_id \
-        WHERE cm.user_id = ? \
         ORDER BY COALESCE(m.created_at, c.created_at) DESC, c.id DESC LIMIT ? OFFSET ?";
     CHAT_FOR_USER = "SELECT c.id, c.created_at, \
             EXISTS (SELECT 1 FROM chat_members cm WHERE cm.chat_id = c.id AND cm.user_id = ?) AS is_member, \

@@ -95,9 +95,10 @@ impl Store {
         self.db.close().await;
     }
 
-    /// Every statement, as (name, text with one value per list), for tests.
-    pub fn every_statement() -> Vec<(&'static str, String)> {
-        catalogue().map(|template| (template.name, template.sql().text.to_string())).collect()
+    /// Every statement, as (name, text with that many values per list), for tests.
+    pub fn every_statement(values: usize) -> Vec<(&'static str, String)> {
+        let text = |template: sql::Template| template.repeated(values).text.to_string();
+        catalogue().map(|template| (template.name, text(template))).collect()
     }
 
     /// Prepares every statement, lists in several lengths.

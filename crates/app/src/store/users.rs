@@ -17,8 +17,10 @@ statements! {
         FROM users u WHERE u.username_key = ?";
     USERS_BY_ID = "SELECT u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \
         FROM users u WHERE u.id IN ({, |?})";
+    /// No index has both the names and when people came, so that what is found is sorted: of more
+    /// than ten thousand people only the first by the alphabet.
     SEARCH_USERS = "SELECT u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \
-        FROM (SELECT DISTINCT s.user_id FROM username_suffixes s WHERE s.suffix >= ? AND s.suffix < ?) found \
+        FROM (SELECT DISTINCT s.user_id FROM username_suffixes s WHERE s.suffix >= ? AND s.suffix < ? LIMIT 10000) found \
         JOIN users u ON u.id = found.user_id \
         ORDER BY u.id DESC LIMIT ? OFFSET ?";
     CREDENTIALS_BY_EMAIL = "SELECT u.password_hash, u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \

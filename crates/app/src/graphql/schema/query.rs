@@ -120,7 +120,7 @@ impl RootQuery {
         Ok(PostConnection { edges, page_info })
     }
 
-    /// The viewer's chats, the one with the latest message first.
+    /// The viewer's chats (the 10,000 that were started last), the one with the latest message first.
     #[graphql(complexity = "cost(limit, DEFAULT_CHATS, MAX_CHATS, child_complexity)")]
     async fn chats(
         &self,
@@ -150,7 +150,8 @@ impl RootQuery {
         }
     }
 
-    /// People whose name contains a text, in any case, the newest first.
+    /// People whose name contains a text, in any case, the newest first. Of more than 10,000 people
+    /// only some are found.
     #[graphql(complexity = "cost(limit, DEFAULT_USERS, MAX_USERS, child_complexity)")]
     async fn users_search(
         &self,
