@@ -10,6 +10,7 @@ pub mod http;
 mod loaders;
 mod reply;
 pub mod schema;
+mod surrogates;
 mod types;
 pub mod ws;
 
@@ -126,8 +127,8 @@ impl Graph {
                 format!("The document has more than {} bytes.", guard::MAX_DOCUMENT_BYTES);
             return Err(Reply::refused(&message, errors::VALIDATION_FAILED, &request_id));
         }
-        let document =
-            parse_query(&query).map_err(|error| Reply::unparsed(error.into(), &request_id))?;
+        let document = parse_query(surrogates::join(&query))
+            .map_err(|error| Reply::unparsed(error.into(), &request_id))?;
         guard::check(&document)
             .map_err(|why| Reply::refused(&why, errors::VALIDATION_FAILED, &request_id))?;
         let definition = selected(&document, operation_name.as_deref())

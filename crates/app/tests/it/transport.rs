@@ -13,6 +13,7 @@ migrate::on_every_database!(
     bodies_that_are_no_operation_are_refused,
     documents_that_do_not_fit_are_told_so,
     values_that_do_not_fit_are_told_so,
+    characters_may_be_escaped_in_halves,
     large_bodies_are_refused,
     documents_that_grow_are_refused_at_once,
     replies_come_in_the_type_that_the_client_wants,
@@ -173,6 +174,15 @@ async fn documents_that_do_not_fit_are_told_so(database: TestDatabase) {
         assert!(answer.body.get("data").is_none(), "{answer:?}");
         assert_clean(&answer);
     }
+}
+
+async fn characters_may_be_escaped_in_halves(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    let add = r#"mutation { addPost(post: { text: "hi \uD83D\uDE00" }) { text } }"#;
+    assert_eq!(ada.ask(add, json!({})).await.ok()["addPost"]["text"], "hi 😀");
+    let half = r#"mutation { addPost(post: { text: "hi \uD83D" }) { text } }"#;
+    assert_eq!(ada.ask(half, json!({})).await.code(), "GRAPHQL_PARSE_FAILED");
 }
 
 async fn values_that_do_not_fit_are_told_so(database: TestDatabase) {
