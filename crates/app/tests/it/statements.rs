@@ -206,7 +206,7 @@ fn explained() -> Vec<(&'static str, String)> {
             let mut parts = text.split('?');
             let mut filled = parts.next().unwrap_or_default().to_owned();
             for part in parts {
-                filled += &format!("{id}{part}");
+                filled.extend([&id.to_string(), part]);
                 id = if part == ", " { id + 1 } else { 300 };
             }
             (name, filled)
