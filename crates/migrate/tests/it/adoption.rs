@@ -177,18 +177,22 @@ async fn checkouts_and_edits_are_told_apart_by_what_sqlx_recorded(database: Test
 
 async fn what_dbmate_applied_is_read_also_from_another_table(database: TestDatabase) {
     let Some(program) = peer("dbmate") else { return };
-    let marked = |text| format!("-- migrate:up\n{text}-- migrate:down\nSELECT 1;\n");
-    let (a, b) = (marked(A.1), marked(B.1));
     for table in ["schema_migrations", "applied_here"] {
-        // A second time to the same database, whose tables are there by then.
-        let (a, b) =
-            (a.replace(" a ", &format!(" a_{table} ")), b.replace(" b ", &format!(" b_{table} ")));
-        let files: Files<'_> = &[(A.0, &a), (B.0, &b)];
+        let text = |name: &str| {
+            format!(
+                "-- migrate:up\nCREATE TABLE {name}_{table} (x INTEGER);\n\n\
+                 -- migrate:down\nDROP TABLE {name}_{table};\n"
+            )
+        };
+        let (a, b) = (text("a"), text("b"));
+        let files: Files<'_> =
+            &[("20210101000000_create_a.sql", &a), ("20210102000000_create_b.sql", &b)];
         let folder = folder(files);
-        let (url, table_is) =
-            (format!("--url={}", database.url), format!("--migrations-table={table}"));
-        let arguments = [&url, &table_is, "--migrations-dir=.", "--no-dump-schema", "up"];
+        let url = format!("--url={}", database.url);
+        let kept_in = format!("--migrations-table={table}");
+        let arguments = [&url, &kept_in, "--migrations-dir=.", "--no-dump-schema", "up"];
         succeeds(call(&program, folder.path(), &arguments));
+
         let history = History { tool: Tool::Dbmate, table: Some(table.to_owned()) };
         let adoption = read(&database, history, &[files[0], files[1], C]).await;
         assert_plain(&adoption, &[VERSION_A, VERSION_B]);
