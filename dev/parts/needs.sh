@@ -24,6 +24,8 @@ needs=(
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
+  'bench   | have_python     | python3             | Python, in which dev/bench measures'
+  'bench   | have_time       | time                | GNU time, which tells how much memory a program had'
 )
 
 # Debian keeps servers where a plain user's PATH does not look.
@@ -36,6 +38,8 @@ have_mariadb() {
     { mariadbd --no-defaults --version && my_print_defaults --no-defaults --version; } >/dev/null 2>&1
 }
 have_openssl() { [[ -n ${TEST_MYSQL_URL:-} ]] || openssl version >/dev/null 2>&1; }
+have_python() { python3 --version >/dev/null 2>&1; }
+have_time() { /usr/bin/time -f %M true >/dev/null 2>&1; }
 have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 # provide KIND…: installs or fetches what is missing for these kinds, and says what and why first.
