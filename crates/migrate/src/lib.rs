@@ -38,6 +38,7 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wait;
+pub mod wait_for_database;
 
 pub use error::MigrateError;
 pub use event::{Applied, Event, Holder};

@@ -20,3 +20,4 @@ mod schema;
 mod server_only;
 mod sqlite_only;
 mod support;
+mod waiting;
