@@ -18,6 +18,7 @@ pub mod adopt;
 mod checksum;
 pub mod cli;
 mod clock;
+pub mod create;
 mod database;
 mod engine;
 mod error;

@@ -10,6 +10,7 @@ mod adoption;
 mod apply;
 mod commands;
 mod concurrency;
+mod create;
 mod failure;
 mod kill;
 mod proxy;
