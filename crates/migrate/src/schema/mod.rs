@@ -21,7 +21,7 @@ pub use object::{Charset, Kind, Object, Schema, Settings};
 use crate::Target;
 
 /// The runner's own tables.
-const OWN_TABLES: [&str; 2] = ["_migrations", "_migration_steps"];
+const OWN_TABLES: [&str; 3] = ["_migrations", "_migration_steps", "_migration_texts"];
 
 fn is_own(table: &str) -> bool {
     OWN_TABLES.iter().any(|own| own.eq_ignore_ascii_case(table))

@@ -179,7 +179,13 @@ async fn a_dump_makes_the_schema_it_was_taken_from(database: TestDatabase) {
         assert_eq!(text, again);
     })
     .await;
-    for hidden in ["DEFINER=", "AUTO_INCREMENT=1000", "` int(11)", "bigint(20)", "gb_test"] {
+    if database.engine != Engine::Sqlite {
+        // Triggers for one event are made in the order in which they fire, not in that of their names.
+        let at = |trigger: &str| text.find(&format!("CREATE TRIGGER `{trigger}`")).unwrap();
+        assert!(at("tr9") < at("tr1") && at("tr1") < at("tr0"), "{text}");
+    }
+    let hidden = ["DEFINER=", "AUTO_INCREMENT=1000", "` int(11)", "bigint(20)", "gb_test"];
+    for hidden in hidden.into_iter().chain(["EVERY 2 HOUR STARTS"]) {
         assert!(!text.contains(hidden), "{hidden}: {text}");
     }
 }
