@@ -35,7 +35,7 @@ enum Command {
     /// Bring the database's schema up to date, or look at it
     Migrate {
         #[command(subcommand)]
-        verb: migrate::cli::Verb,
+        verb: MigrateVerb,
         #[command(flatten)]
         settings: StoreSettings,
     },
@@ -45,6 +45,15 @@ enum Command {
     Healthcheck(Settings),
     /// Put the demo data into an empty database
     Seed(StoreSettings),
+}
+
+/// What to do with the database's schema.
+#[derive(Subcommand)]
+enum MigrateVerb {
+    #[command(flatten)]
+    Migrations(migrate::cli::Verb),
+    #[command(flatten)]
+    Database(migrate::cli::DatabaseVerb),
 }
 
 /// What ends a command before its time: a message for the person who gave it.
@@ -135,18 +144,22 @@ fn greet(server: &Server, demo: bool) {
 }
 
 async fn migrate(
-    verb: &migrate::cli::Verb,
+    verb: &MigrateVerb,
     settings: &StoreSettings,
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
     let config = StoreConfig::resolve(settings, environment)?;
     config.prepare()?;
-    let migrator = Migrator::new(migrations::embedded()?, config.database.target);
+    let target = config.database.target;
     let mut out = anstream::stdout();
-    let code = migrate::cli::run(verb, &migrator, &mut out).await.map_err(|error| Failure {
-        message: error.to_string(),
-        code: migrate::cli::exit_code(&error),
-    })?;
+    let code = match verb {
+        MigrateVerb::Migrations(verb) => {
+            let migrator = Migrator::new(migrations::embedded()?, target);
+            migrate::cli::run(verb, &migrator, &mut out).await
+        }
+        MigrateVerb::Database(verb) => migrate::cli::run_on_database(verb, &target, &mut out).await,
+    }
+    .map_err(|error| Failure { message: error.to_string(), code: error.exit_code() })?;
     out.flush()?;
     Ok(ExitCode::from(code))
 }

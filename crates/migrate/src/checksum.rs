@@ -3,8 +3,6 @@
 //! A checkout on Windows, an editor that adds a byte order mark and one that adds a last newline
 //! must not make an applied migration look edited. Anything else does, a comment included.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 /// The text that is both hashed and sent to the database: no byte order mark, line ends as LF, no
@@ -28,9 +26,9 @@ pub(crate) fn checksum(normalised: &str) -> String {
 /// SHA-256 of `text` in 64 lower-case hex digits.
 pub(crate) fn sha256_hex(text: &str) -> String {
     let mut hex = String::with_capacity(64);
+    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('?');
     for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
+        hex.extend([digit(byte >> 4), digit(byte & 0xf)]);
     }
     hex
 }

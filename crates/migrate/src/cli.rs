@@ -1,6 +1,7 @@
 //! The commands, for this crate's own program and for any other that wants to offer them.
 
-mod exit_code;
+mod database;
+mod error;
 mod report;
 mod utc;
 
@@ -10,11 +11,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::adopt::{self, History, Tool};
+use crate::scratch::trial;
 use crate::{
     Applied, Choice, Decision, DownOptions, Event, Limits, MigrateError, Migrator, OutOfOrder,
     StepId, UpOptions,
 };
-pub use exit_code::{NOT_CURRENT, exit_code};
+pub use database::{DatabaseVerb, SchemaVerb, run_on_database};
+pub use error::{CliError, NOT_CURRENT};
 
 /// What to do with the migrations.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -52,6 +56,26 @@ pub enum Verb {
     },
     /// Record a decision about a statement that the runner can't decide about
     Repair(Repair),
+    /// See whether what is applied is what the files say. Exits with 3 if not
+    Verify {
+        /// Also apply all to an empty database beside it, take all back, apply again, and compare
+        #[arg(long)]
+        scratch: bool,
+    },
+    /// Start on a database that has the schema of every file up to a version already
+    Baseline {
+        /// The version
+        version: i64,
+    },
+    /// Take over what another tool has applied
+    Adopt {
+        /// The tool
+        #[arg(long, value_name = "TOOL")]
+        from: Tool,
+        /// The table with its history, if it is not the usual one
+        #[arg(long, value_name = "NAME")]
+        table: Option<String>,
+    },
 }
 
 /// Which migrations.
@@ -165,7 +189,7 @@ impl Which {
 }
 
 /// Runs a command and gives the exit code of the program: 0, or [`NOT_CURRENT`]. For an error it
-/// is [`exit_code`].
+/// is [`CliError::exit_code`].
 ///
 /// `out` receives text with ANSI styles; pass `anstream::stdout()`, which removes them where they
 /// are not wanted (a pipe, `NO_COLOR`). JSON comes without.
@@ -173,13 +197,13 @@ pub async fn run(
     verb: &Verb,
     migrator: &Migrator,
     out: &mut (dyn Write + Send),
-) -> Result<u8, MigrateError> {
+) -> Result<u8, CliError> {
     match verb {
         Verb::Up(up) => {
             let (migrator, mut tell) = prepared(migrator, &up.run, out);
             let applied = migrator.up(up.which.options(), |event| tell.event(&event)).await?;
             tell.end(&applied, "applied")?;
-            if up.exec { Err(become_program(&up.program)) } else { Ok(0) }
+            if up.exec { Err(become_program(&up.program).into()) } else { Ok(0) }
         }
         Verb::Down(down) => {
             let options = match down.to {
@@ -223,11 +247,63 @@ pub async fn run(
         Verb::Repair(repair) => {
             let (step, choice) = repair.choice();
             let decision = Decision { by: repair.by.clone(), reason: repair.reason.clone() };
-            migrator.repair(step, choice, decision, |_| {}).await?;
+            migrator.repair(step, choice, decision).await?;
             writeln!(out, "recorded; run `migrate resume` to go on")?;
             Ok(0)
         }
+        Verb::Verify { scratch } => verify(migrator, *scratch, out).await,
+        Verb::Baseline { version } => {
+            let count = migrator.baseline(*version).await?;
+            writeln!(out, "{count} migrations, up to {version}, are on record as applied")?;
+            Ok(0)
+        }
+        Verb::Adopt { from, table } => {
+            let history = History { tool: *from, table: table.clone() };
+            let found = adopt::read(migrator.target(), migrator.migrations(), &history).await?;
+            for note in &found.notes {
+                writeln!(out, "note: {note}")?;
+            }
+            for problem in &found.problems {
+                writeln!(out, "problem: {problem}")?;
+            }
+            if !found.problems.is_empty() {
+                writeln!(out, "nothing was recorded: solve these first")?;
+                return Ok(NOT_CURRENT);
+            }
+            let count = migrator.adopt(&found.applied, *from).await?;
+            writeln!(out, "{count} migrations that {from} applied are on record here")?;
+            Ok(0)
+        }
     }
+}
+
+async fn verify(
+    migrator: &Migrator,
+    scratch: bool,
+    out: &mut (dyn Write + Send),
+) -> Result<u8, CliError> {
+    let problems = migrator.verify().await?;
+    for problem in &problems {
+        writeln!(out, "{problem}")?;
+    }
+    if problems.is_empty() {
+        writeln!(out, "what is applied is what the files say")?;
+    }
+    if !scratch {
+        return Ok(if problems.is_empty() { 0 } else { NOT_CURRENT });
+    }
+    let trial = trial(migrator.target(), migrator.migrations()).await?;
+    for problem in &trial.problems {
+        writeln!(out, "{problem}")?;
+    }
+    let (applied, back) = (trial.applied, trial.taken_back);
+    if trial.problems.is_empty() {
+        writeln!(
+            out,
+            "on an empty database: {applied} applied, {back} taken back and applied again"
+        )?;
+    }
+    Ok(if problems.is_empty() && trial.problems.is_empty() { 0 } else { NOT_CURRENT })
 }
 
 impl Repair {

@@ -270,6 +270,23 @@ pub enum MigrateError {
         /// The driver's words.
         reason: String,
     },
+    /// There is no file with this version.
+    #[error("there is no migration {version} among the files; `migrate status` lists them")]
+    NoSuchVersion {
+        /// The version.
+        version: i64,
+    },
+    /// Something is on record already.
+    #[error(
+        "this database has a history already, which begins with {version}_{name}; nothing was \
+         recorded. `migrate status` shows it"
+    )]
+    HasHistory {
+        /// The version of its first migration.
+        version: i64,
+        /// Its name.
+        name: String,
+    },
     /// Nobody said that migrations may be taken back.
     #[error("not taken back: {migrations}. Say --yes where nobody can be asked")]
     NotConfirmed {

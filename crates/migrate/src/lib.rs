@@ -31,10 +31,12 @@ mod reconcile;
 mod repair;
 mod run_by;
 pub mod schema;
+pub mod scratch;
 mod source;
 mod sql;
 mod sqlite;
 mod status;
+mod takeover;
 mod target;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,13 +1,12 @@
 //! The program `migrate`: the commands of [`migrate::cli`] for a folder of files and a database.
 
-use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use migrate::cli::{self, Verb};
-use migrate::{MigrateError, Migrations, Migrator, Target};
+use clap::{Parser, Subcommand};
+use migrate::cli::{self, CliError, DatabaseVerb, Verb};
+use migrate::{Migrations, Migrator, Target, create};
 
 /// Applies SQL migrations to MySQL, MariaDB or SQLite.
 #[derive(Parser)]
@@ -22,31 +21,69 @@ struct Arguments {
     source: PathBuf,
 
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Migrations(Verb),
+    #[command(flatten)]
+    Database(DatabaseVerb),
+    /// Make the files of a new migration
+    Create {
+        /// Its name, in a few words
+        name: String,
+    },
+}
+
+/// What ends a command before its time: a message, and the exit code that goes with it.
+struct Failure(String, u8);
+
+impl From<CliError> for Failure {
+    fn from(error: CliError) -> Self {
+        Self(error.to_string(), error.exit_code())
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(&Arguments::parse()).await {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            let code = error.downcast_ref::<MigrateError>().map_or(1, cli::exit_code);
+        Err(Failure(message, code)) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             // Nothing is left to be done when even this cannot be written.
-            let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {error}");
+            let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {message}");
             ExitCode::from(code)
         }
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
-    let url = arguments
-        .database_url
-        .as_deref()
-        .ok_or("no database was given: set DATABASE_URL or pass --database-url")?;
-    let target = Target::parse(url)?;
-    let migrations = Migrations::from_dir(&arguments.source)
-        .map_err(|error| format!("{}: {error}", arguments.source.display()))?;
-    let migrator = Migrator::new(migrations, target);
-    Ok(cli::run(&arguments.verb, &migrator, &mut anstream::stdout()).await?)
+async fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let mut out = anstream::stdout();
+    match &arguments.command {
+        Command::Migrations(verb) => {
+            let target = target(arguments)?;
+            let migrations = Migrations::from_dir(&arguments.source)
+                .map_err(|error| Failure(format!("{}: {error}", arguments.source.display()), 1))?;
+            Ok(cli::run(verb, &Migrator::new(migrations, target), &mut out).await?)
+        }
+        Command::Database(verb) => {
+            Ok(cli::run_on_database(verb, &target(arguments)?, &mut out).await?)
+        }
+        Command::Create { name } => {
+            let created = create::create(&arguments.source, name).map_err(CliError::from)?;
+            for file in created.files {
+                writeln!(out, "{}", file.display()).map_err(CliError::from)?;
+            }
+            Ok(0)
+        }
+    }
+}
+
+fn target(arguments: &Arguments) -> Result<Target, Failure> {
+    let url = arguments.database_url.as_deref().ok_or_else(|| {
+        Failure("no database was given: set DATABASE_URL or pass --database-url".to_owned(), 1)
+    })?;
+    Target::parse(url).map_err(|error| Failure(error.to_string(), 1))
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::adopt::{Adopted, Tool};
 use crate::clock::{Clock, wall_clock};
 use crate::database::Database;
 use crate::engine::{Engine, MakePlan, read_history};
@@ -13,6 +14,7 @@ use crate::mysql::MySql;
 use crate::plan::{self, DownOptions, Plan, UpOptions};
 use crate::repair::{self, Choice, StepId};
 use crate::sqlite::Sqlite;
+use crate::takeover::{self, There};
 use crate::wait::LOCK_TIMEOUT;
 use crate::{Applied, Event, MigrateError, Migrations, Status, Target, run_by};
 
@@ -51,10 +53,42 @@ pub struct Migrator {
     pub(crate) now: Clock,
 }
 
+/// Connects to whichever database it is and does something with it. The connection is closed
+/// also after an error: an open one would keep the lock.
+macro_rules! on_database {
+    ($self:ident, $database:ident => $work:expr) => {{
+        let context = $self.context();
+        match &$self.target {
+            Target::MySql(options) => {
+                let mut $database = MySql::connect(options, &context, $self.limits).await?;
+                let result = $work;
+                $database.close().await;
+                result
+            }
+            Target::Sqlite(options) => {
+                let mut $database = Sqlite::connect(options, &context, $self.limits).await?;
+                let result = $work;
+                $database.close().await;
+                result
+            }
+        }
+    }};
+}
+
 impl Migrator {
     /// For these migrations and this database, with the default [`Limits`].
     pub fn new(migrations: Migrations, target: Target) -> Self {
         Self { migrations, target, limits: Limits::default(), now: wall_clock }
+    }
+
+    /// The database.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The files.
+    pub fn migrations(&self) -> &Migrations {
+        &self.migrations
     }
 
     /// With other limits.
@@ -69,6 +103,12 @@ impl Migrator {
     pub async fn status(&self) -> Result<Status, MigrateError> {
         let history = self.history().await?;
         Ok(Status::new(&self.migrations, self.target.dialect(), &history))
+    }
+
+    /// What of the applied migrations is not as the files say, in sentences; nothing if all is well.
+    pub async fn verify(&self) -> Result<Vec<String>, MigrateError> {
+        let history = self.history().await?;
+        Ok(plan::disagreements(&self.migrations, self.target.dialect(), &history))
     }
 
     /// What [`up`](Self::up) would do, or why it would do nothing. Only reads, like
@@ -147,35 +187,18 @@ impl Migrator {
         step: StepId,
         choice: Choice,
         decision: Decision,
-        mut on_event: impl FnMut(Event) + Send,
     ) -> Result<(), MigrateError> {
-        let context = self.context();
-        match &self.target {
-            Target::MySql(options) => {
-                let mut database = MySql::connect(options, &context, self.limits).await?;
-                let asked = (step, choice, decision);
-                let result = self.repair_on(&mut database, asked, &mut on_event).await;
-                database.close().await;
-                result
-            }
-            Target::Sqlite(options) => {
-                let mut database = Sqlite::connect(options, &context, self.limits).await?;
-                let asked = (step, choice, decision);
-                let result = self.repair_on(&mut database, asked, &mut on_event).await;
-                database.close().await;
-                result
-            }
-        }
+        let asked = (step, choice, decision);
+        on_database!(self, database => self.repair_on(&mut database, asked).await)
     }
 
     async fn repair_on<D: Database>(
         &self,
         database: &mut D,
         asked: (StepId, Choice, Decision),
-        report: &mut Report<'_>,
     ) -> Result<(), MigrateError> {
         let context = self.context();
-        database.lock(report).await?;
+        database.lock(&mut |_| {}).await?;
         let history = read_history(database, &self.migrations, context.dialect).await;
         let history = history.map_err(context.journal("read _migrations"))?;
         let version = asked.0.version;
@@ -187,28 +210,59 @@ impl Migrator {
         database.unlock().await
     }
 
+    /// Starts on a database that has the schema of every file up to a version already; gives how
+    /// many that are. Only without a history.
+    pub async fn baseline(&self, version: i64) -> Result<usize, MigrateError> {
+        let there = takeover::up_to(&self.migrations, version)?;
+        self.take_over(&there, "baseline").await
+    }
+
+    /// Takes over what another tool has applied; gives how many that are. Only without a history.
+    /// The other tool's table stays as it is.
+    pub async fn adopt(&self, adopted: &[Adopted], tool: Tool) -> Result<usize, MigrateError> {
+        let there = |adopted: &Adopted| There { version: adopted.version, at: adopted.applied_at };
+        let there: Vec<There> = adopted.iter().map(there).collect();
+        self.take_over(&there, &tool.to_string()).await
+    }
+
+    async fn take_over(&self, there: &[There], origin: &str) -> Result<usize, MigrateError> {
+        on_database!(self, database => self.take_over_on(&mut database, there, origin).await)
+    }
+
+    async fn take_over_on<D: Database>(
+        &self,
+        database: &mut D,
+        there: &[There],
+        origin: &str,
+    ) -> Result<usize, MigrateError> {
+        let context = self.context();
+        let dialect = context.dialect;
+        database.lock(&mut |_| {}).await?;
+        let history = read_history(database, &self.migrations, dialect).await;
+        let history = history.map_err(context.journal("read _migrations"))?;
+        let run_by = run_by::this_process();
+        let about = (origin, run_by.as_str(), (self.now)());
+        let rows = takeover::rows(&self.migrations, dialect, &history, there, about)?;
+        Journal { database, context: &context, run_by: &run_by }.prepare().await?;
+        database.begin(&mut |_| {}).await?;
+        for (row, text) in &rows {
+            let mut journal = Journal { database, context: &context, run_by: &run_by };
+            journal.take_over(row, text).await?;
+        }
+        database.commit().await.map_err(context.journal("commit the records"))?;
+        database.unlock().await?;
+        Ok(rows.len())
+    }
+
     async fn run(
         &self,
         make_plan: &impl MakePlan,
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<Applied, MigrateError> {
         let begun = Instant::now();
-        let context = self.context();
-        let count = match &self.target {
-            Target::MySql(options) => {
-                let mut database = MySql::connect(options, &context, self.limits).await?;
-                let result = self.run_on(&mut database, make_plan, &mut on_event).await;
-                // Also after an error: an open connection would keep the lock.
-                database.close().await;
-                result?
-            }
-            Target::Sqlite(options) => {
-                let mut database = Sqlite::connect(options, &context, self.limits).await?;
-                let result = self.run_on(&mut database, make_plan, &mut on_event).await;
-                database.close().await;
-                result?
-            }
-        };
+        let count = on_database!(self, database => {
+            self.run_on(&mut database, make_plan, &mut on_event).await
+        })?;
         if count == 0 {
             on_event(Event::UpToDate);
         }

@@ -219,6 +219,31 @@ fn refuse_edited(
     if edited.is_empty() { Ok(()) } else { Err(MigrateError::Edited { files: edited }) }
 }
 
+/// What of the applied migrations is not as the files say, in sentences.
+pub(crate) fn disagreements(
+    migrations: &Migrations,
+    dialect: Dialect,
+    history: &History,
+) -> Vec<String> {
+    let status = Status::new(migrations, dialect, history);
+    let mut found = Vec::new();
+    found.extend(refuse_edited(migrations, dialect, history, &status).err());
+    found.extend(refuse_disorder(migrations, dialect, &status).err());
+    let mut sentences: Vec<String> = found.iter().map(ToString::to_string).collect();
+    for entry in &status.entries {
+        let (version, name) = (entry.version, &entry.name);
+        match &entry.state {
+            State::Failed { statement, .. } => {
+                let at = statement.map(|at| format!(" at statement {at}")).unwrap_or_default();
+                sentences.push(format!("{version}_{name} was begun and is not finished{at}"));
+            }
+            State::Undoing => sentences.push(format!("{version}_{name} is taken back in part")),
+            _ => {}
+        }
+    }
+    sentences
+}
+
 /// The lines that differ between what was applied and what stands in the file now.
 pub(crate) fn diff(applied: &str, file: &str) -> String {
     similar::TextDiff::from_lines(applied, file)

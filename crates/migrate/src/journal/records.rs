@@ -1,6 +1,6 @@
 //! Writing the journal, on whichever database.
 
-use super::{Decision, Images, StepRow, StepState, compress, sql};
+use super::{Decision, Images, Row, StepRow, StepState, compress, sql};
 use crate::MigrateError;
 use crate::database::{Arg, Database};
 use crate::error::Context;
@@ -88,17 +88,23 @@ impl<D: Database> Journal<'_, D> {
             ];
             return self.write(&doing, sql::RESUME, args).await;
         }
-        let args: Vec<Arg> = vec![
-            planned.version.into(),
-            planned.name.as_str().into(),
-            planned.checksum.as_str().into(),
-            now.into(),
-            None::<i64>.into(),
-            self.run_by.into(),
-            planned.min_version.into(),
-            None::<String>.into(),
-        ];
-        self.write(&doing, sql::START, args).await
+        let row = Row {
+            version: planned.version,
+            name: planned.name.clone(),
+            checksum: planned.checksum.clone(),
+            started_at: now,
+            run_by: Some(self.run_by.to_owned()),
+            min_version: planned.min_version,
+            ..Row::default()
+        };
+        self.insert(&doing, &row).await
+    }
+
+    /// Records a migration that is there already. Within a transaction.
+    pub(crate) async fn take_over(&mut self, row: &Row, text: &str) -> Result<(), MigrateError> {
+        let doing = format!("record {}_{}", row.version, row.name);
+        self.insert(&doing, row).await?;
+        self.write(&doing, sql::KEEP_TEXT, vec![row.version.into(), compress(text).into()]).await
     }
 
     /// Records that taking a migration back begins.
@@ -153,6 +159,20 @@ impl<D: Database> Journal<'_, D> {
         self.write(&doing, sql::KEEP_TEXT, text).await?;
         let args = vec![version.into(), Direction::Up.as_str().into()];
         self.write(&doing, sql::FORGET_PLAIN_STEPS, args).await
+    }
+
+    async fn insert(&mut self, doing: &str, row: &Row) -> Result<(), MigrateError> {
+        let args: Vec<Arg> = vec![
+            row.version.into(),
+            row.name.as_str().into(),
+            row.checksum.as_str().into(),
+            row.started_at.into(),
+            row.finished_at.into(),
+            row.run_by.clone().into(),
+            row.min_version.into(),
+            row.origin.clone().into(),
+        ];
+        self.write(doing, sql::START, args).await
     }
 
     /// Records what a person decided.

@@ -9,14 +9,16 @@ use std::process::Command;
 
 use migrate::adopt::{self, AdoptError, Adoption, History, Tool};
 use migrate::testing::{Engine, TestDatabase, with_database};
-use migrate::{Migrations, Target};
+use migrate::{MigrateError, Migrations, Target};
 use tempfile::TempDir;
 
-use crate::support::{Files, execute, number, tables};
+use crate::support::{Files, execute, migrator, number, run, tables};
 
 const A: (&str, &str) = ("20210101000000_create_a.up.sql", "CREATE TABLE a (x INTEGER);\n");
 const B: (&str, &str) = ("20210102000000_create_b.up.sql", "CREATE TABLE b (x INTEGER);\n");
 const C: (&str, &str) = ("20210103000000_create_c.up.sql", "CREATE TABLE c (x INTEGER);\n");
+
+const D: (&str, &str) = ("20210104000000_create_d.up.sql", "CREATE TABLE d (x INTEGER);\n");
 
 const VERSION_A: i64 = 20_210_101_000_000;
 const VERSION_B: i64 = 20_210_102_000_000;
@@ -119,6 +121,20 @@ fn assert_plain(adoption: &Adoption, adopted: &[i64]) {
     assert_eq!(versions(adoption), adopted);
 }
 
+/// Takes over what a tool applied, goes on with what it did not, and lets no one do that twice.
+async fn goes_on(database: &TestDatabase, tool: Tool, files: Files<'_>, adopted: usize) {
+    let adoption = read(database, tool, files).await;
+    let migrator = migrator(database, files);
+    assert_eq!(migrator.adopt(&adoption.applied, tool).await.unwrap(), adopted);
+    let status = migrator.status().await.unwrap();
+    assert_eq!(status.pending(), files.len() - adopted);
+    assert_eq!(status.entries[0].origin, Some(tool.to_string()));
+    let again = migrator.adopt(&adoption.applied, tool).await.unwrap_err();
+    assert!(matches!(again, MigrateError::HasHistory { .. }), "{again}");
+    assert_eq!(run(&migrator, |_| {}).await.unwrap().count, files.len() - adopted);
+    assert!(migrator.status().await.unwrap().is_current());
+}
+
 async fn what_sqlx_applied_is_read(database: TestDatabase) {
     let Some(program) = peer("sqlx") else { return };
     succeeds(sqlx(&program, &database, &[A, C]));
@@ -144,6 +160,8 @@ async fn what_sqlx_applied_is_read(database: TestDatabase) {
         problems.len() == 1 && problems[0].contains("20210103000000 (create c)"),
         "{problems:?}"
     );
+    goes_on(&database, Tool::Sqlx, &[A, C, D], 2).await;
+    assert_eq!(tables(&database, "d").await, 1);
 }
 
 async fn what_failed_under_sqlx_is_a_problem_where_it_was_not_rolled_back(database: TestDatabase) {
@@ -199,6 +217,7 @@ async fn what_dbmate_applied_is_read_also_from_another_table(database: TestDatab
         assert_eq!(adoption.applied[0].applied_at, None);
     }
     assert_plain(&read(&database, Tool::Dbmate, &[A, B]).await, &[VERSION_A, VERSION_B]);
+    goes_on(&database, Tool::Dbmate, &[A, B, D], 2).await;
 }
 
 #[tokio::test]
@@ -225,6 +244,8 @@ async fn what_sequelize_applied_is_read() {
             assert_eq!(texts(&adoption.problems), [""; 0]);
             let notes = texts(&adoption.notes);
             assert!(notes.len() == 1 && notes[0].contains("20210102000000-make-b.js"), "{notes:?}");
+            goes_on(&database, Tool::Sequelize, &[A, B, C], 2).await;
+            assert_eq!(tables(&database, "c").await, 1);
         })
         .await;
     }

@@ -201,6 +201,56 @@ async fn killed_again_while_finding_out_what_the_first_one_did() {
 }
 
 #[tokio::test]
+async fn killed_in_the_middle_of_altering_a_large_table() {
+    let folder = tempfile::tempdir().unwrap();
+    // 200,000 rows by doubling, which no limit on recursion forbids.
+    let mut rows = "CREATE TABLE big (id INTEGER NOT NULL PRIMARY KEY, x VARCHAR(50));\n\
+                    INSERT INTO big VALUES (0, 'some text in a row');\n"
+        .to_owned();
+    for bit in 0..18 {
+        rows += &format!("INSERT INTO big SELECT id + {}, x FROM big;\n", 1 << bit);
+    }
+    rows += "DELETE FROM big WHERE id >= 200000;\n";
+    std::fs::write(folder.path().join("1_big.up.sql"), rows).unwrap();
+    on_servers(async |database| {
+        succeeds(folder.path(), &database.url).await;
+        let later = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let from = entry.unwrap();
+            std::fs::copy(from.path(), later.path().join(from.file_name())).unwrap();
+        }
+        std::fs::write(
+            later.path().join("2_alter.up.sql"),
+            "-- migrate: allow=copy reason=\"a test\"\n\
+             ALTER TABLE big MODIFY COLUMN x VARCHAR(50) CHARACTER SET utf16;\n\
+             ALTER TABLE big ADD COLUMN y INTEGER;\n",
+        )
+        .unwrap();
+        let mut command = runner(later.path(), &database.url);
+        let child = blocking(move || command.spawn().unwrap()).await;
+        let altering = "SELECT COUNT(*) FROM information_schema.processlist \
+                        WHERE db = DATABASE() AND info LIKE 'ALTER TABLE big MODIFY%' \
+                        AND info NOT LIKE '%ALGORITHM%' AND time_ms >= 0";
+        let altering = match database.engine {
+            Engine::MariaDb => altering.to_owned(),
+            _ => altering.replace(" AND time_ms >= 0", ""),
+        };
+        while crate::support::number(&database, &altering).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        kill(child);
+        // It goes on without its client, and the next runner waits for its end.
+        succeeds(later.path(), &database.url).await;
+        let columns = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = \
+                       DATABASE() AND table_name = 'big' AND (column_name = 'y' OR \
+                       character_set_name = 'utf16')";
+        assert_eq!(crate::support::number(&database, columns).await, 2);
+        assert_eq!(crate::support::number(&database, "SELECT COUNT(*) FROM big").await, 200_000);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_to_do_takes_six_round_trips_at_most() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), FILES);

@@ -21,4 +21,5 @@ mod schema;
 mod server_only;
 mod sqlite_only;
 mod support;
+mod takeover;
 mod waiting;

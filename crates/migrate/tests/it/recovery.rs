@@ -20,7 +20,7 @@ fn decision() -> Decision {
 
 async fn repair(database: &TestDatabase, files: Files<'_>, step: &str, choice: Choice) {
     let step: StepId = step.parse().unwrap();
-    migrator(database, files).repair(step, choice, decision(), |_| {}).await.unwrap();
+    migrator(database, files).repair(step, choice, decision()).await.unwrap();
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_statement_is_skipped_or_accepted_by_a_person() {
         assert_eq!(up(&database, files).await, 1);
         assert_eq!(tables(&database, "b").await, 1);
         let step: StepId = "1:2".parse().unwrap();
-        let again = migrator(&database, files).repair(step, Choice::Skip, decision(), |_| {}).await;
+        let again = migrator(&database, files).repair(step, Choice::Skip, decision()).await;
         assert!(again.unwrap_err().to_string().contains("is finished"));
     })
     .await;

@@ -52,7 +52,7 @@ async fn an_unfinished_migration_of_the_first_release_is_for_a_person(database: 
 
     let decision = Decision { by: "me".to_owned(), reason: "looked".to_owned() };
     let step = "1".parse().unwrap();
-    migrator(&database, &[A, B]).repair(step, Choice::Retry, decision, |_| {}).await.unwrap();
+    migrator(&database, &[A, B]).repair(step, Choice::Retry, decision).await.unwrap();
     assert_eq!(up(&database, &[A, B]).await, 2);
     assert_eq!(states(&database, &[A, B]).await, "aa");
 }

@@ -36,7 +36,7 @@ async fn a_release_that_is_too_old_for_the_schema_is_told_so_and_touches_nothing
     let error = run(&migrator(&database, &[A]), |_| {}).await.unwrap_err();
     assert!(matches!(error, MigrateError::TooOld { needed: 2, newest: 1 }), "{error}");
     assert!(!status(&database, &[A]).await.is_current());
-    assert_eq!(migrate::cli::exit_code(&error), 32);
+    assert_eq!(migrate::cli::CliError::from(error).exit_code(), 32);
 }
 
 async fn late_files_are_applied_where_that_is_allowed(database: TestDatabase) {
