@@ -265,6 +265,9 @@ fn log_migration(event: &migrate::Event) {
         Event::Statement { version, number, .. } => {
             tracing::debug!(version, number, "running a statement");
         }
+        Event::Running { elapsed, fraction } => {
+            tracing::info!(?elapsed, fraction, "a statement of a migration takes long");
+        }
         Event::StatementDone { version, number, duration, .. } => {
             tracing::debug!(version, number, ?duration, "ran a statement");
         }

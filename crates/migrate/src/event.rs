@@ -10,7 +10,7 @@ use crate::plan::Direction;
 pub(crate) type Report<'a> = dyn FnMut(Event) + Send + 'a;
 
 /// Progress of a run, in the order it happens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// Another runner is at work on this database. Comes again every few seconds.
@@ -46,6 +46,15 @@ pub enum Event {
         line: usize,
         /// Its beginning, on one line.
         summary: String,
+    },
+    /// A statement takes long. Comes again every few seconds.
+    Running {
+        /// For how long it has run.
+        #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+        elapsed: Duration,
+        /// How much of its work is done, from 0 to 1, where the server knows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fraction: Option<f64>,
     },
     /// A statement ran.
     StatementDone {

@@ -6,9 +6,10 @@
 mod catalogue;
 mod lock;
 mod online;
+mod progress;
 mod server;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection, Row as _};
@@ -24,6 +25,7 @@ use crate::plan::Step;
 use crate::sql::meaning::{Effect, Meaning, Name};
 use crate::{Event, MigrateError};
 use lock::Lock;
+use progress::Monitor;
 
 /// The table does not exist (`ER_NO_SUCH_TABLE`).
 const NO_SUCH_TABLE: u16 = 1146;
@@ -42,6 +44,9 @@ const LOCK_WAIT_ATTEMPTS: u32 = 6;
 /// Between two attempts, so that who waited behind the statement gets through.
 const LOCK_WAIT_PAUSE: Duration = Duration::from_secs(2);
 
+/// How often a person hears of a statement that takes long.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
 /// What a migration's SQL means must not depend on how a server is set up: MySQL 8's own default,
 /// and `||` as on SQLite.
 const SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
@@ -54,6 +59,9 @@ pub(crate) struct MySql {
     context: Context,
     limits: Limits,
     lock: Option<Lock>,
+    /// What the server calls this connection, once that was asked.
+    id: Option<u64>,
+    monitor: Monitor,
     /// What [`reset_session`](Database::reset_session) runs.
     settings: String,
 }
@@ -75,31 +83,47 @@ impl MySql {
             context: context.clone(),
             limits,
             lock: None,
+            id: None,
+            monitor: Monitor::default(),
             settings: settings(limits),
         })
     }
 
     /// Closes the connection, which frees whatever it still holds.
     pub(crate) async fn close(self) {
+        self.monitor.close().await;
         let _ = self.connection.close().await;
     }
 
-    /// Runs one statement to its end, within the limit for statements.
-    async fn execute(&mut self, text: &str) -> sqlx::Result<u64> {
-        let Some(limit) = self.limits.statement_timeout else {
-            return execute(&mut self.connection, text).await;
+    /// Runs one statement to its end, within the limit for statements, and tells how it is getting on
+    /// if that takes long.
+    async fn execute(&mut self, text: &str, report: &mut Report<'_>) -> sqlx::Result<u64> {
+        let id = match self.id {
+            Some(id) => id,
+            None => *self.id.insert(connection_id(&mut self.connection).await?),
         };
-        let id = connection_id(&mut self.connection).await?;
+        let started = Instant::now();
+        let mut limit = self.limits.statement_timeout;
         let mut running = std::pin::pin!(execute(&mut self.connection, text));
-        if let Ok(ended) = timeout(limit, running.as_mut()).await {
-            return ended;
+        loop {
+            let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
+            let slice = left.unwrap_or(TELL_EVERY).min(TELL_EVERY);
+            if let Ok(ended) = timeout(slice, running.as_mut()).await {
+                return ended;
+            }
+            let elapsed = started.elapsed();
+            if limit.is_some_and(|limit| elapsed >= limit) {
+                limit = None;
+                // Going away would leave the server at work. It ends the statement, and then says
+                // so on the connection that runs it.
+                let mut other = self.options.connect().await?;
+                execute(&mut other, &format!("KILL QUERY {id}")).await?;
+                let _ = other.close().await;
+            } else {
+                let fraction = self.monitor.fraction(&self.options, id).await;
+                report(Event::Running { elapsed, fraction });
+            }
         }
-        // Going away would leave the server at work. It ends the statement, and then says so on
-        // the connection that runs it.
-        let mut other = self.options.connect().await?;
-        execute(&mut other, &format!("KILL QUERY {id}")).await?;
-        let _ = other.close().await;
-        running.await
     }
 
     /// Runs a change of the schema: waits for other transactions, but not for long at a time.
@@ -113,7 +137,7 @@ impl MySql {
         let mut refusals = Vec::new();
         for attempt in attempts {
             loop {
-                match self.execute(&attempt.text).await {
+                match self.execute(&attempt.text, report).await {
                     Ok(rows) => return Ok(Ran { rows, algorithm: attempt.algorithm }),
                     Err(error) if number(&error) == Some(LOCK_WAIT_TIMEOUT) => {
                         if waited == LOCK_WAIT_ATTEMPTS {
@@ -215,7 +239,8 @@ impl Database for MySql {
             return self.change_schema(step, report).await;
         }
         let text = &step.statement.text;
-        let rows = self.execute(text).await.map_err(|error| self.refused(&error, ""))?;
+        let rows = self.execute(text, report).await;
+        let rows = rows.map_err(|error| self.refused(&error, ""))?;
         if matches!(step.statement.meaning, Meaning::Session { .. })
             && text.to_ascii_lowercase().contains("autocommit")
         {

@@ -4,6 +4,8 @@ pub(crate) mod directive;
 pub(crate) mod lexer;
 pub(crate) mod meaning;
 pub(crate) mod name;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod properties;
 pub(crate) mod split;
 
 mod alter;

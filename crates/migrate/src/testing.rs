@@ -6,6 +6,9 @@
 
 mod server;
 
+#[doc(hidden)]
+pub use crate::sql::properties::hold as sql_properties_hold;
+
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures_util::FutureExt as _;

@@ -50,16 +50,12 @@ pub async fn run_on_database(
         }
         DatabaseVerb::Schema(SchemaVerb::Diff { file }) => {
             let expected = read(file)?;
-            match schema::diff(&expected, &schema::dump(target).await?) {
-                Some(difference) => {
-                    write!(out, "{difference}")?;
-                    Ok(NOT_CURRENT)
-                }
-                None => {
-                    writeln!(out, "{target} has the schema of {}", file.display())?;
-                    Ok(0)
-                }
+            if let Some(difference) = schema::diff(&expected, &schema::dump(target).await?) {
+                write!(out, "{difference}")?;
+                return Ok(NOT_CURRENT);
             }
+            writeln!(out, "{target} has the schema of {}", file.display())?;
+            Ok(0)
         }
     }
 }

@@ -55,12 +55,11 @@ impl CliError {
     /// as they are. 1 is for what has no code of its own, 2 for wrong usage.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Migrate(error) => of_run(error),
+            Self::Migrate(error) | Self::Trial(TrialError::Migrate(error)) => of_run(error),
             Self::Wait(WaitError::TimedOut { .. }) | Self::Schema(SchemaError::Connect { .. }) => {
                 20
             }
             Self::Wait(WaitError::Hopeless { .. }) => 22,
-            Self::Trial(TrialError::Migrate(error)) => of_run(error),
             _ => 1,
         }
     }

@@ -32,6 +32,12 @@ pub(super) fn event(out: &mut dyn Write, event: &Event) -> io::Result<()> {
             "          {ASIDE}{number} of {total}, line {line}:{ASIDE:#} {}",
             summary.escape_debug()
         ),
+        Event::Running { elapsed, fraction } => {
+            let seconds = elapsed.as_secs();
+            let done = fraction.map(|part| format!(", {:.0} % done", part * 100.0));
+            let done = done.unwrap_or_default();
+            writeln!(out, "          {ASIDE}running for {seconds} s{done}{ASIDE:#}")
+        }
         // Quick ones are of no interest.
         Event::StatementDone { duration, rows, algorithm, .. } => {
             if *duration < Duration::from_secs(1) {

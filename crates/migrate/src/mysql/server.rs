@@ -18,23 +18,29 @@ pub(super) async fn check(
     );
     let settings = settings.fetch_all(connection).await;
     let settings = settings.map_err(context.journal("ask for the server's settings"))?;
-    for row in settings {
-        let name: String = row.try_get(0).unwrap_or_default();
-        let value: String = row.try_get(1).unwrap_or_default();
-        if !matches!(value.as_str(), "ON" | "1") {
-            continue;
+    let settings = settings
+        .iter()
+        .map(|row| (row.try_get(0).unwrap_or_default(), row.try_get(1).unwrap_or_default()));
+    judge(settings, context, report)
+}
+
+/// What a server's settings mean for a run.
+fn judge(
+    settings: impl Iterator<Item = (String, String)>,
+    context: &Context,
+    report: &mut Report<'_>,
+) -> Result<(), MigrateError> {
+    // MariaDB 12 names what it does not let through instead of saying ON.
+    for (setting, _) in settings.filter(|(_, value)| !matches!(value.as_str(), "OFF" | "0" | "")) {
+        if setting != "wsrep_on" {
+            return Err(MigrateError::ReadOnly { target: context.target.clone(), setting });
         }
-        if name == "wsrep_on" {
-            report(Event::Notice {
-                message:
-                    "this server is a node of a Galera cluster, where the lock of one node is \
-                     not seen on another: run migrations against the same node always"
-                        .to_owned(),
-            });
-        } else {
-            let target = context.target.clone();
-            return Err(MigrateError::ReadOnly { target, setting: name });
-        }
+        report(Event::Notice {
+            message:
+                "this server is a node of a Galera cluster, where the lock of one node is not \
+                 seen on another: run migrations against the same node always"
+                    .to_owned(),
+        });
     }
     Ok(())
 }
@@ -80,4 +86,38 @@ pub(super) async fn blockers(connection: &mut MySqlConnection) -> String {
         ". The oldest transaction is that of connection {id}{who}, open for {seconds} s: end it, \
          or let it end, and run again"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dialect;
+
+    fn judged(settings: &[(&str, &str)]) -> (Result<(), MigrateError>, usize) {
+        let settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let context = Context { target: "mysql://u@h/d".to_owned(), dialect: Dialect::MySql };
+        let mut notices = 0;
+        let result = judge(settings, &context, &mut |_| notices += 1);
+        (result, notices)
+    }
+
+    #[test]
+    fn a_server_that_takes_no_writes_is_refused_with_the_setting_that_says_so() {
+        for setting in ["read_only", "super_read_only", "innodb_read_only"] {
+            for value in ["ON", "1", "NO_LOCK_NO_ADMIN"] {
+                let error = judged(&[("wsrep_on", "OFF"), (setting, value)]).0.unwrap_err();
+                let text = error.to_string();
+                assert!(text.starts_with("mysql://u@h/d is read-only"), "{text}");
+                assert!(text.contains(setting), "{text}");
+            }
+        }
+        let writable =
+            [("read_only", "OFF"), ("super_read_only", "OFF"), ("innodb_read_only", "0")];
+        assert!(matches!(judged(&writable), (Ok(()), 0)));
+    }
+
+    #[test]
+    fn a_node_of_a_cluster_is_told_about() {
+        assert!(matches!(judged(&[("wsrep_on", "ON"), ("read_only", "OFF")]), (Ok(()), 1)));
+    }
 }

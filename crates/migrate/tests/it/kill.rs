@@ -204,13 +204,13 @@ async fn killed_again_while_finding_out_what_the_first_one_did() {
 async fn killed_in_the_middle_of_altering_a_large_table() {
     let folder = tempfile::tempdir().unwrap();
     // 200,000 rows by doubling, which no limit on recursion forbids.
-    let mut rows = "CREATE TABLE big (id INTEGER NOT NULL PRIMARY KEY, x VARCHAR(50));\n\
-                    INSERT INTO big VALUES (0, 'some text in a row');\n"
-        .to_owned();
-    for bit in 0..18 {
-        rows += &format!("INSERT INTO big SELECT id + {}, x FROM big;\n", 1 << bit);
-    }
-    rows += "DELETE FROM big WHERE id >= 200000;\n";
+    let double = |bit| format!("INSERT INTO big SELECT id + {}, x FROM big;\n", 1 << bit);
+    let rows = format!(
+        "CREATE TABLE big (id INTEGER NOT NULL PRIMARY KEY, x VARCHAR(50));\n\
+         INSERT INTO big VALUES (0, 'some text in a row');\n\
+         {}DELETE FROM big WHERE id >= 200000;\n",
+        (0..18).map(double).collect::<String>()
+    );
     std::fs::write(folder.path().join("1_big.up.sql"), rows).unwrap();
     on_servers(async |database| {
         succeeds(folder.path(), &database.url).await;

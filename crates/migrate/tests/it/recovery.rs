@@ -250,6 +250,23 @@ async fn a_statement_that_takes_too_long_is_ended_on_the_server() {
 }
 
 #[tokio::test]
+async fn a_statement_that_takes_long_is_told_about_while_it_runs() {
+    on_servers(async |database| {
+        let files: Files<'_> =
+            &[("1_a.mysql.up.sql", "CREATE TABLE a (x INTEGER);\nSELECT SLEEP(7)"), SQLITE];
+        let mut told = Vec::new();
+        let report = |event| {
+            if let Event::Running { elapsed, .. } = event {
+                told.push(elapsed.as_secs());
+            }
+        };
+        run(&migrator(&database, files), report).await.unwrap();
+        assert_eq!(told, [5]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_copy_of_a_table_needs_somebody_s_word() {
     on_servers(async |database| {
         let a = ("1_a.up.sql", "CREATE TABLE a (x INTEGER)");
@@ -262,6 +279,27 @@ async fn a_copy_of_a_table_needs_somebody_s_word() {
         let files: Files<'_> =
             &[a, ("2_b.mysql.up.sql", &allowed), ("2_b.sqlite.up.sql", "SELECT 1")];
         assert_eq!(up(&database, files).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn somebody_without_the_rights_is_told_so_and_changes_nothing() {
+    on_servers(async |database| {
+        let Target::MySql(options) = &database.target else { unreachable!() };
+        let name = options.get_database().unwrap().to_owned();
+        let user: String = format!("u{}", name.rsplit('_').next().unwrap());
+        execute(&database, &format!("CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY 's3cret'"))
+            .await;
+        execute(&database, &format!("GRANT SELECT ON `{name}`.* TO '{user}'@'127.0.0.1'")).await;
+        let restricted = Target::MySql(options.clone().username(&user).password("s3cret"));
+        let files: Files<'_> = &[("1_a.up.sql", "CREATE TABLE a (x INTEGER)")];
+        let migrations = migrate::Migrations::embedded(files).unwrap();
+        let error = run(&migrate::Migrator::new(migrations, restricted), |_| {}).await.unwrap_err();
+        execute(&database, &format!("DROP USER '{user}'@'127.0.0.1'")).await;
+        let text = error.to_string();
+        assert!(text.contains("CREATE command denied") && !text.contains("s3cret"), "{text}");
+        assert_eq!(tables(&database, "_migrations").await, 0);
     })
     .await;
 }
