@@ -97,6 +97,7 @@ impl<D: Database> Engine<'_, D> {
                 index: self.done + 1,
                 total: self.done + plan.migrations.len() - position,
             });
+            self.database.check_lock(&planned.file).await?;
             let started_at = (self.now)();
             let outcome = match planned.how {
                 How::OneTransaction => self.in_one_transaction(planned, started_at).await?,
@@ -132,7 +133,6 @@ impl<D: Database> Engine<'_, D> {
                 rolled_back.map_err(self.context.journal("end a transaction"))?;
                 return Ok(Outcome::PlanAgain);
             }
-            self.database.check_lock(&planned.file).await?;
             let error = match self.transaction(planned, started_at).await {
                 Ok(()) => return Ok(Outcome::Done),
                 Err(error) => error,

@@ -17,6 +17,7 @@ mod proxy;
 mod recovery;
 mod refusal;
 mod releases;
+mod restart;
 mod schema;
 mod server_only;
 mod sqlite_only;

@@ -38,14 +38,24 @@ async fn a_migration_does_not_inherit_the_session_of_the_one_before() {
 #[tokio::test]
 async fn the_lock_is_asked_for_again_before_each_migration() {
     on_servers(async |database| {
+        let lose = "CREATE TABLE a (x INTEGER); DO RELEASE_ALL_LOCKS()";
         let files = &[
-            ("1_a.mysql.up.sql", "DO RELEASE_ALL_LOCKS()"),
+            ("1_a.mysql.up.sql", lose),
             ("1_a.sqlite.up.sql", "SELECT 1"),
-            ("2_b.up.sql", "CREATE TABLE b (x INTEGER)"),
+            ("2_b.mysql.up.sql", "INSERT INTO a VALUES (1)"),
+            ("2_b.sqlite.up.sql", "SELECT 1"),
+            ("3_c.mysql.up.sql", "DO RELEASE_ALL_LOCKS()"),
+            ("3_c.sqlite.up.sql", "SELECT 1"),
+            ("4_d.up.sql", "CREATE TABLE d (x INTEGER)"),
         ];
-        let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
-        assert!(matches!(error, MigrateError::LockLost { .. }), "{error}");
-        assert_eq!(tables(&database, "b").await, 0);
+        // Before one that is a transaction, and before one that is not.
+        for (left, rows, exist) in [("appp", 0, 0), ("aaap", 1, 0)] {
+            let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
+            assert!(matches!(error, MigrateError::LockLost { .. }), "{error}");
+            assert_eq!(states(&database, files).await, left);
+            assert_eq!(number(&database, "SELECT COUNT(*) FROM a").await, rows);
+            assert_eq!(tables(&database, "d").await, exist);
+        }
         assert_eq!(up(&database, files).await, 1);
     })
     .await;
