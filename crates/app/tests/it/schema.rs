@@ -9,7 +9,11 @@ use sqlx::Row as _;
 
 use crate::support::{TestDatabase, TestServer, json};
 
-migrate::on_every_database!(every_database_has_the_same_schema, introspection_can_be_switched_off,);
+migrate::on_every_database!(
+    every_database_has_the_same_schema,
+    the_migrations_can_be_taken_back_and_applied_again,
+    introspection_can_be_switched_off,
+);
 
 #[test]
 fn the_schema_is_the_published_one() {
@@ -19,6 +23,16 @@ fn the_schema_is_the_published_one() {
         published == graphql::schema::sdl(),
         "the schema changed. If that is meant, publish it:\n\
          cargo run -p app -- schema > crates/app/schema.graphql"
+    );
+}
+
+async fn the_migrations_can_be_taken_back_and_applied_again(database: TestDatabase) {
+    let migrations = migrations::embedded().unwrap();
+    let found = migrate::scratch::trial(&database.target, &migrations).await.unwrap();
+    assert_eq!(found.problems, [""; 0]);
+    assert_eq!(
+        (found.applied, found.taken_back),
+        (migrations.iter().len(), migrations.iter().len())
     );
 }
 

@@ -107,7 +107,7 @@ pub(super) fn table(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     let (version, name) = (width("version", version), width("name", name));
     writeln!(
         out,
-        "{HEADING}{:>version$}  {:<name$}  {:<STATE$}  {:<TIME$}  took{HEADING:#}",
+        "{HEADING}{:>version$}  {:<name$}  {:<STATE$}  {:<TIME$}  took, by{HEADING:#}",
         "version", "name", "state", "applied (UTC)"
     )?;
     for entry in &status.entries {
@@ -267,7 +267,7 @@ mod tests {
     fn the_table_is_aligned_and_escapes_what_the_database_says() {
         assert_eq!(
             plain(|out| table(out, &status())),
-            "version  name            state    applied (UTC)        took\n      \
+            "version  name            state    applied (UTC)        took, by\n      \
              1  users           applied  1970-01-01 00:00:00  12.3 s\n     \
              10  posts_and_more  edited\n     \
              11  later\\u{1b}[2J  unknown\n     \
