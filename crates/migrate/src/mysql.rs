@@ -188,8 +188,11 @@ impl Database for MySql {
 
     async fn lock(&mut self, report: &mut Report<'_>) -> Result<(), MigrateError> {
         server::check(&mut self.connection, &self.context, report).await?;
-        let database = self.options.get_database().unwrap_or_default();
-        let lock = Lock::new(database, &self.context);
+        // As the server calls it, which may not tell capitals from small letters.
+        let database = sqlx::raw_sql("SELECT DATABASE()").fetch_one(&mut self.connection).await;
+        let database = database.and_then(|row| row.try_get::<String, _>(0));
+        let database = database.map_err(self.context.journal("ask for the database's name"))?;
+        let lock = Lock::new(&database, &self.context);
         lock.acquire(&mut self.connection, self.limits.lock_timeout, report).await?;
         self.lock = Some(lock);
         Ok(())

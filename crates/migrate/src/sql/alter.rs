@@ -155,13 +155,8 @@ fn add(table: Name, mut clause: Words<'_>) -> Vec<Effect> {
             clause.eat_if();
             index(table, index_name(&mut clause).or(symbol))
         }
-        "foreign" => {
-            clause.eat(&["foreign", "key"]);
-            clause.eat_if();
-            let name = symbol.or_else(|| index_name(&mut clause));
-            name.map(|name| vec![Effect::ConstraintExists { table, name }]).unwrap_or_default()
-        }
-        "check" => {
+        // Without a symbol the server makes a name up.
+        "foreign" | "check" => {
             symbol.map(|name| vec![Effect::ConstraintExists { table, name }]).unwrap_or_default()
         }
         "partition" | "system" | "period" => vec![],

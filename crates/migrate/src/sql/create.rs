@@ -6,7 +6,7 @@ use super::name::{Name, unquoted};
 use super::words::{Words, is};
 
 /// Words that begin a definition which is not one of a column.
-const NO_COLUMN: [&str; 11] = [
+const NO_COLUMN: [&str; 14] = [
     "primary",
     "unique",
     "key",
@@ -18,6 +18,9 @@ const NO_COLUMN: [&str; 11] = [
     "check",
     "period",
     "like",
+    "select",
+    "table",
+    "values",
 ];
 
 /// What a `CREATE …` does; the first word is read already.

@@ -28,6 +28,8 @@ fn changes_of_the_schema_say_what_is_true_afterwards() {
         ),
         ("CREATE TABLE IF NOT EXISTS t LIKE u", "table t is there [t] (again)"),
         ("CREATE TABLE t (x INT /*! AUTO_INCREMENT */)", "table t is there with its columns x [t]"),
+        ("CREATE TABLE t (SELECT 1 AS x)", "table t is there [t]"),
+        ("ALTER TABLE t ADD FOREIGN KEY k (a) REFERENCES u (a)", " [t]"),
         ("create unique index i using btree on t (x)", "index i of t is there [t]"),
         ("CREATE OR REPLACE ALGORITHM=MERGE VIEW v AS SELECT 1", "view v is there [] (again)"),
         (
