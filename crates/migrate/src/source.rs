@@ -6,11 +6,11 @@
 //! `-- migrate:up` and `-- migrate:down` (dbmate's way), or only the way up (sqlx's). Everything
 //! that is wrong is reported at once.
 
-mod file_name;
+pub(crate) mod file_name;
 mod folder;
 mod problem;
 pub(crate) mod script;
-mod sections;
+pub(crate) mod sections;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -15,6 +15,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::clock::wall_clock;
+use crate::source::sections::has_sections;
 use plan::{Existing, NewFile, plan};
 
 /// How often it is planned again when somebody else was quicker.
@@ -128,7 +129,7 @@ fn read(folder: &Path) -> io::Result<Vec<Existing>> {
         if let Some(mut file) = Existing::parse(&name) {
             if file.is_single {
                 let text = fs::read(entry.path()).unwrap_or_default();
-                file.has_sections = plan::has_sections(&String::from_utf8_lossy(&text));
+                file.has_sections = has_sections(&String::from_utf8_lossy(&text));
             }
             existing.push(file);
         }

@@ -4,9 +4,7 @@ use super::CreateError;
 use super::name;
 use super::template;
 use super::version::{self, Version};
-
-/// Longest `<version>_<name>`, in bytes: it must fit the journal's column.
-const MAX_STEM: usize = 200;
+use crate::source::file_name::MAX_STEM;
 
 /// An SQL file that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,15 +29,6 @@ impl Existing {
         let is_one_way = stem.rsplit_once('.').is_some_and(|(_, way)| matches!(way, "up" | "down"));
         Some(Self { version, is_single: !is_one_way, has_sections: false })
     }
-}
-
-/// Whether a line of the text begins the section of a way, as dbmate writes it.
-pub(super) fn has_sections(text: &str) -> bool {
-    text.lines().any(|line| {
-        let comment = line.trim_start().strip_prefix("--").unwrap_or_default();
-        let mark = comment.trim_start().strip_prefix("migrate:").unwrap_or_default();
-        matches!(mark.split_whitespace().next(), Some("up" | "down"))
-    })
 }
 
 /// A migration to be made.
@@ -89,6 +78,7 @@ pub(super) fn plan(existing: &[Existing], name: &str, now: i64) -> Result<New, C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::sections::has_sections;
 
     const NOW: i64 = 1_790_000_000; // 2026-09-21 14:13:20 UTC
 

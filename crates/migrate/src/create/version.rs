@@ -1,5 +1,7 @@
 //! The version of a new migration.
 
+use chrono::DateTime;
+
 /// Most digits of a version that counts. A date of eight digits is none of them.
 const MOST_DIGITS: usize = 7;
 
@@ -31,26 +33,8 @@ pub(super) fn next(newest: Option<Version>, now: i64) -> Option<(i64, String)> {
 
 /// `YYYYMMDDHHMMSS` in UTC.
 fn timestamp(seconds: i64) -> i64 {
-    let (year, month, day) = date(seconds.div_euclid(86_400));
-    let second = seconds.rem_euclid(86_400);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    [month, day, hour, minute, second].iter().fold(year, |number, part| number * 100 + part)
-}
-
-/// Year, month and day of the Gregorian calendar, from days since 1970-01-01.
-///
-/// Counts in years that begin in March, so that the leap day is the last of its year, and in eras
-/// of 400 years, after which the calendar repeats.
-fn date(days: i64) -> (i64, i64, i64) {
-    // From 0000-03-01 to 1970-01-01.
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let year = year + era * 400;
-    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Problem;
 use crate::Dialect;
 
 /// Longest `<version>_<name>`, in bytes: it must fit the journal's column.
-const MAX_STEM: usize = 200;
+pub(crate) const MAX_STEM: usize = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {

@@ -25,6 +25,11 @@ pub(super) fn sections(text: &str) -> (String, Option<String>) {
     }
 }
 
+/// Whether a text holds both ways.
+pub(crate) fn has_sections(text: &str) -> bool {
+    text.lines().any(|line| mark(line).is_some())
+}
+
 /// `up` or `down` of a line such as `-- migrate:up transaction:false`.
 fn mark(line: &str) -> Option<&'static str> {
     let rest = line.trim_start().strip_prefix("--")?.trim_start().strip_prefix("migrate:")?;
