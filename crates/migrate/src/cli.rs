@@ -241,7 +241,7 @@ pub async fn run(
         }
         Verb::Plan { json, options } => {
             let plan = migrator.plan(options.options()).await?;
-            report::plan(out, &plan, *json)?;
+            report::plan(out, &plan, migrator.session(), *json)?;
             Ok(0)
         }
         Verb::Repair(repair) => {

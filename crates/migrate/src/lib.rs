@@ -47,7 +47,7 @@ pub use error::MigrateError;
 pub use event::{Applied, Event, Holder};
 pub use journal::{Decision, StepState};
 pub use migrator::{Limits, Migrator};
-pub use plan::{Direction, DownOptions, OutOfOrder, Plan, UpOptions};
+pub use plan::{Direction, DownOptions, ListedMigration, ListedStep, OutOfOrder, Plan, UpOptions};
 pub use repair::{Choice, StepId};
 pub use source::{Migration, Migrations, Problem, SourceError};
 pub use status::{Entry, State, Status};

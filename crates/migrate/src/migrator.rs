@@ -16,7 +16,7 @@ use crate::repair::{self, Choice, StepId};
 use crate::sqlite::Sqlite;
 use crate::takeover::{self, There};
 use crate::wait::LOCK_TIMEOUT;
-use crate::{Applied, Event, MigrateError, Migrations, Status, Target, run_by};
+use crate::{Applied, Event, MigrateError, Migrations, Status, Target, mysql, run_by};
 
 /// How long a change of the schema waits for other transactions by default, in one attempt.
 const LOCK_WAIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +89,14 @@ impl Migrator {
     /// The files.
     pub fn migrations(&self) -> &Migrations {
         &self.migrations
+    }
+
+    /// The settings that every migration starts with, as SQL; none on SQLite.
+    pub fn session(&self) -> Option<String> {
+        match self.target {
+            Target::MySql(_) => Some(mysql::settings(self.limits)),
+            Target::Sqlite(_) => None,
+        }
     }
 
     /// With other limits.

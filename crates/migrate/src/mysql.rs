@@ -22,6 +22,7 @@ use crate::journal::records::StepRecord;
 use crate::journal::{Images, Row, StepRow, sql};
 use crate::migrator::Limits;
 use crate::plan::Step;
+use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Meaning, Name};
 use crate::{Event, MigrateError};
 use lock::Lock;
@@ -295,13 +296,22 @@ impl Database for MySql {
 ///
 /// The default `lock_wait_timeout` is a year on MySQL and a day on MariaDB, and everybody else who
 /// wants the table queues behind an ALTER that waits.
-fn settings(limits: Limits) -> String {
+pub(crate) fn settings(limits: Limits) -> String {
     let seconds = limits.lock_wait_timeout.as_secs().max(1);
     format!(
         "SET SESSION autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
          sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wait_timeout = {seconds}, \
          innodb_lock_wait_timeout = {seconds}"
     )
+}
+
+/// The ways in which a statement would alter a table, in the order in which they are tried; nothing
+/// where it runs as it stands.
+pub(crate) fn ways(statement: &ScriptStatement) -> Vec<&'static str> {
+    match online::attempts(statement).as_slice() {
+        [only] => only.algorithm.into_iter().collect(),
+        attempts => attempts.iter().map(|way| way.algorithm.unwrap_or("copy")).collect(),
+    }
 }
 
 async fn execute(connection: &mut MySqlConnection, sql: &str) -> sqlx::Result<u64> {

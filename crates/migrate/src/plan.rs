@@ -6,7 +6,7 @@ use crate::journal::{History, Row, StepRow, StepState};
 use crate::source::script::{Script, ScriptStatement};
 use crate::sql::meaning::Meaning;
 use crate::status::{State, Status};
-use crate::{Dialect, MigrateError, Migration, Migrations};
+use crate::{Dialect, MigrateError, Migration, Migrations, mysql};
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +90,11 @@ pub struct ListedStep {
     pub line: usize,
     /// What would be done about it.
     pub todo: &'static str,
+    /// The ways in which a table would be altered, in the order in which they are tried: `instant`,
+    /// `inplace` (others go on reading and writing), `copy` (nobody writes meanwhile). Nothing where
+    /// the statement runs as it stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<&'static str>,
     /// Its text.
     pub statement: String,
 }
@@ -104,14 +109,19 @@ impl Plan {
                 How::OneTransaction => "one transaction",
                 How::StepByStep => "each statement on record before and after it",
             },
-            steps: planned.steps.iter().map(listed_step).collect(),
+            steps: planned.steps.iter().map(|step| listed_step(step, planned.how)).collect(),
         };
         self.migrations.iter().map(listed).collect()
     }
 }
 
-fn listed_step(step: &Step) -> ListedStep {
+fn listed_step(step: &Step, how: How) -> ListedStep {
+    let ways = match how {
+        How::OneTransaction => vec![],
+        How::StepByStep => mysql::ways(&step.statement),
+    };
     ListedStep {
+        ways,
         number: step.statement.number,
         line: step.statement.line,
         todo: match step.todo {

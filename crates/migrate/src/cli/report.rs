@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::utc::utc;
-use crate::{Applied, Direction, Entry, Event, Holder, Plan, State, Status};
+use crate::{Applied, Direction, Entry, Event, Holder, ListedMigration, Plan, State, Status};
 
 const HEADING: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -197,20 +197,41 @@ fn took(duration: Duration) -> String {
     }
 }
 
+/// `{"session": …, "migrations": [{"version", "file", "how", "steps": [..]}]}`.
+#[derive(Serialize)]
+struct PlanReport {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    migrations: Vec<ListedMigration>,
+}
+
 /// What would be done, statement by statement.
-pub(super) fn plan(out: &mut dyn Write, plan: &Plan, json: bool) -> io::Result<()> {
+pub(super) fn plan(
+    out: &mut dyn Write,
+    plan: &Plan,
+    session: Option<String>,
+    json: bool,
+) -> io::Result<()> {
+    let migrations = plan.listing();
     if json {
-        serde_json::to_writer_pretty(&mut *out, &plan.listing())?;
+        serde_json::to_writer_pretty(&mut *out, &PlanReport { session, migrations })?;
         return writeln!(out);
     }
-    if plan.is_empty() {
+    if migrations.is_empty() {
         return writeln!(out, "nothing to do: the database is up to date");
     }
-    for migration in plan.listing() {
+    if let Some(session) = session {
+        writeln!(out, "{HEADING}session{HEADING:#}\n  {session}")?;
+    }
+    for migration in migrations {
         writeln!(out, "{HEADING}{}{HEADING:#}  {ASIDE}{}{ASIDE:#}", migration.file, migration.how)?;
         for step in &migration.steps {
-            let (number, line) = (step.number, step.line);
-            writeln!(out, "  {number}, line {line}: {WAITING}{}{WAITING:#}", step.todo)?;
+            let (number, line, todo) = (step.number, step.line, step.todo);
+            let ways = match step.ways.as_slice() {
+                [] => String::new(),
+                ways => format!(" ({})", ways.join(", else ")),
+            };
+            writeln!(out, "  {number}, line {line}: {WAITING}{todo}{WAITING:#}{ways}")?;
             for line in step.statement.lines() {
                 writeln!(out, "    {line}")?;
             }

@@ -61,3 +61,39 @@ pub(super) fn needs_copy(refusals: &[String]) -> String {
          statement; if not, do it in steps that keep the table in use"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dialect;
+    use crate::source::script::Script;
+
+    fn tried(text: &str) -> Vec<String> {
+        let script = Script::parse(Dialect::MySql, text).unwrap();
+        attempts(&script.statements[0]).into_iter().map(|attempt| attempt.text).collect()
+    }
+
+    #[test]
+    fn the_quickest_way_comes_first_and_a_copy_only_where_it_is_allowed() {
+        let alter = "ALTER TABLE t ADD c INT";
+        let instant = format!("{alter}\n, ALGORITHM=INSTANT");
+        let inplace = format!("{alter}\n, ALGORITHM=INPLACE, LOCK=NONE");
+        assert_eq!(tried(alter), [instant.clone(), inplace.clone()]);
+        let allowed = format!("-- migrate: allow=copy reason=\"small\"\n{alter}");
+        assert_eq!(tried(&allowed), [instant, inplace, alter.to_owned()]);
+        let index = "CREATE INDEX i ON t (x)";
+        assert_eq!(tried(index), [format!("{index}\n ALGORITHM=INPLACE LOCK=NONE")]);
+    }
+
+    #[test]
+    fn a_statement_that_knows_its_way_or_needs_none_runs_as_it_stands() {
+        for text in [
+            "ALTER TABLE t ADD c INT, ALGORITHM=COPY",
+            "ALTER TABLE t REMOVE PARTITIONING",
+            "CREATE TABLE t (x INT)",
+            "DROP TABLE t",
+        ] {
+            assert_eq!(tried(text), [text]);
+        }
+    }
+}
