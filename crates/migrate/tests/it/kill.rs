@@ -201,6 +201,34 @@ async fn killed_again_while_finding_out_what_the_first_one_did() {
 }
 
 #[tokio::test]
+async fn rows_that_are_written_after_the_kill_do_not_look_like_the_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Files<'_> = &[
+        (
+            "1_a.mysql.up.sql",
+            "CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY AUTO_INCREMENT, x INTEGER);\n\
+         ALTER TABLE a ADD COLUMN y INTEGER",
+        ),
+        ("1_a.sqlite.up.sql", "SELECT 1"),
+    ];
+    write(folder.path(), files);
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        let Some((texts, _)) = undisturbed(engine, folder.path()).await else { continue };
+        let alter = texts.iter().position(|text| text.starts_with("ALTER TABLE a ADD")).unwrap();
+        with_database(engine, async |database: TestDatabase| {
+            // The command before it wrote down that it would run.
+            assert!(killed_at(alter, folder.path(), &database).await);
+            crate::support::execute(&database, "INSERT INTO a (x) VALUES (1), (2)").await;
+            succeeds(folder.path(), &database.url).await;
+            let column = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = \
+                          DATABASE() AND table_name = 'a' AND column_name = 'y'";
+            assert_eq!(crate::support::number(&database, column).await, 1);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn killed_in_the_middle_of_altering_a_large_table() {
     let folder = tempfile::tempdir().unwrap();
     // 200,000 rows by doubling, which no limit on recursion forbids.
