@@ -48,20 +48,25 @@ pub(crate) struct Lexer<'a> {
     dialect: Dialect,
     text: &'a str,
     at: usize,
-    /// Whether an executable comment is open.
-    in_executable: bool,
+    /// Where the executable comment begins that is open.
+    executable: Option<usize>,
     /// What ends a statement: a word ends before it, whatever it is made of (`END$$`).
     delimiter: &'a str,
 }
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(dialect: Dialect, text: &'a str) -> Self {
-        Self { dialect, text, at: 0, in_executable: false, delimiter: ";" }
+        Self { dialect, text, at: 0, executable: None, delimiter: ";" }
     }
 
     /// What is left.
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Where the executable comment begins that is open, in bytes.
+    pub(crate) fn executable(&self) -> Option<usize> {
+        self.executable
     }
 
     pub(crate) fn delimiter(&self) -> &'a str {
@@ -89,7 +94,7 @@ impl<'a> Lexer<'a> {
         if is_line_comment(rest, mysql) {
             return (Kind::Comment, rest.find('\n').map_or(rest.len(), |end| end + 1));
         }
-        if mysql && self.in_executable && rest.starts_with("*/") {
+        if mysql && self.executable.is_some() && rest.starts_with("*/") {
             return (Kind::ExecutableClose, 2);
         }
         if mysql && let Some(length) = executable_open(rest) {
@@ -139,8 +144,8 @@ impl<'a> Iterator for Lexer<'a> {
         let first = rest.chars().next()?;
         let (kind, length) = self.measure(rest, first);
         match kind {
-            Kind::ExecutableOpen => self.in_executable = true,
-            Kind::ExecutableClose => self.in_executable = false,
+            Kind::ExecutableOpen => self.executable = Some(self.at),
+            Kind::ExecutableClose => self.executable = None,
             _ => {}
         }
         let start = self.at;

@@ -40,6 +40,7 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
     loop {
         let ends = current.as_ref().is_none_or(|open| open.blocks.is_over())
             && !lexer.rest().is_empty()
+            && lexer.executable().is_none()
             && lexer.rest().starts_with(lexer.delimiter());
         if ends {
             if let Some(open) = current.take() {
@@ -70,6 +71,11 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
                 open.blocks.see(token);
             }
         }
+    }
+    if let Some(start) = lexer.executable() {
+        // It may have begun before the last statement whose line was asked for.
+        let line = Lines { text, at: 0, line: 1 }.line_of(start);
+        return Err(SplitError { line, what: "comment" });
     }
     if let Some(open) = current {
         statements.push(open.close(text, statements.len() + 1, &mut comments));
@@ -359,6 +365,10 @@ mod tests {
             "CREATE TABLE a (x INT /*! AUTO_INCREMENT */) /*! ENGINE=InnoDB */"
         );
         assert_eq!(texts(Dialect::Sqlite, text)[0], "CREATE TABLE a (x INT /*! AUTO_INCREMENT */)");
+        let inside = "/*!50003 SELECT 1; SELECT 2 */";
+        assert_eq!(texts(Dialect::MySql, &format!("{inside}; SELECT 3")), [inside, "SELECT 3"]);
+        let open = split(Dialect::MySql, "SELECT 1;\nSELECT 2 /*! ; SELECT 3;\n").unwrap_err();
+        assert_eq!(open.line, 2);
         assert_eq!(texts(Dialect::MySql, "/*!50003 SELECT 1 */;").len(), 1);
         assert_eq!(texts(Dialect::Sqlite, "/*!50003 SELECT 1 */;").len(), 0);
     }
