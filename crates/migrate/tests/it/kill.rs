@@ -228,6 +228,47 @@ async fn rows_that_are_written_after_the_kill_do_not_look_like_the_statement() {
     }
 }
 
+/// Waits until so many connections run something like this.
+async fn until_running(database: &TestDatabase, like: &str, count: i64) {
+    let running = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE \
+         '{like}'"
+    );
+    while crate::support::number(database, &running).await < count {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn killed_while_it_has_the_lock_or_waits_for_it_others_take_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Files<'_> = &[
+        (
+            "1_a.mysql.up.sql",
+            "CREATE TABLE a (x INTEGER);\nINSERT INTO a SELECT SLEEP(2);\nCREATE TABLE b (x INTEGER)",
+        ),
+        ("1_a.sqlite.up.sql", "SELECT 1"),
+    ];
+    write(folder.path(), files);
+    on_servers(async |database| {
+        let start = || runner(folder.path(), &database.url).spawn().unwrap();
+        let holder = start();
+        until_running(&database, "INSERT INTO a%", 1).await;
+        let waiting = [start(), start(), start()];
+        until_running(&database, "%GET_LOCK(%", 3).await;
+        let [first, second, killed] = waiting;
+        kill(killed);
+        kill(holder);
+        for child in [first, second] {
+            let output = blocking(move || child.wait_with_output().unwrap()).await;
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(crate::support::number(&database, "SELECT COUNT(*) FROM a").await, 1);
+        assert_eq!(crate::support::states(&database, files).await, "a");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn killed_in_the_middle_of_altering_a_large_table() {
     let folder = tempfile::tempdir().unwrap();

@@ -77,3 +77,19 @@ async fn a_first_migration_that_fails_leaves_an_empty_database() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_disk_that_is_full_rolls_the_migration_back() {
+    on_sqlite(async |database| {
+        let fill = "PRAGMA max_page_count = 20; CREATE TABLE b (x TEXT); INSERT INTO b WITH \
+                    RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+                    SELECT 'some text' FROM n";
+        let files = &[TREE, ("2_fill.up.sql", fill)];
+        let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("disk is full") && text.contains("rolled back"), "{text}");
+        assert_eq!(tables(&database, "b").await, 0);
+        assert_eq!(states(&database, files).await, "ap");
+    })
+    .await;
+}
