@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod event;
 mod journal;
+pub mod lint;
 mod migrator;
 mod mysql;
 mod plan;

@@ -8,6 +8,7 @@
 
 pub(crate) mod file_name;
 mod folder;
+mod parts;
 mod problem;
 pub(crate) mod script;
 pub(crate) mod sections;
@@ -18,6 +19,7 @@ use std::path::Path;
 use crate::Dialect;
 use crate::checksum::{checksum, normalise};
 use file_name::{Direction, FileName};
+use parts::Habits;
 pub use problem::{Problem, SourceError};
 
 /// A text for every dialect, normalised.
@@ -48,6 +50,8 @@ pub struct Migration {
     down: Option<Text>,
     /// Whether one file holds both ways.
     single: bool,
+    /// What was taken from the files' texts, by file.
+    habits: BTreeMap<String, Habits>,
 }
 
 impl Migration {
@@ -148,6 +152,7 @@ struct Files {
     up: Slot,
     down: Slot,
     single: bool,
+    habits: BTreeMap<String, Habits>,
 }
 
 /// The up files, or the down files, of one version.
@@ -172,6 +177,7 @@ fn group<'a>(
                 continue;
             }
         };
+        let habits = Habits::of(text);
         let text = normalise(text);
         if text.is_empty() {
             problems.push(Problem::EmptyFile { file: file.to_owned() });
@@ -182,7 +188,9 @@ fn group<'a>(
             up: Slot::default(),
             down: Slot::default(),
             single: parsed.direction == Direction::Both,
+            habits: BTreeMap::new(),
         });
+        version.habits.insert(file.to_owned(), habits);
         if version.stem != parsed.stem {
             problems.push(Problem::DuplicateVersion {
                 version: parsed.version,
@@ -210,10 +218,10 @@ fn group<'a>(
 impl Files {
     /// The migration these files make up, or `None` after reporting why they do not.
     fn complete(self, version: i64, problems: &mut Vec<Problem>) -> Option<Migration> {
-        let Self { stem, name, up, down, single } = self;
+        let Self { stem, name, up, down, single, habits } = self;
         match (up.complete(&stem, "up"), down.complete(&stem, "down")) {
             (Ok(Some(up)), Ok(down)) => {
-                return Some(Migration { version, stem, name, up, down, single });
+                return Some(Migration { version, stem, name, up, down, single, habits });
             }
             (Ok(None), Ok(_)) => problems.push(Problem::NoUp { stem }),
             (up, down) => problems.extend(up.err().into_iter().chain(down.err())),

@@ -10,12 +10,17 @@ pub(crate) struct Directives {
     allowed: Vec<Allowed>,
 }
 
-/// `allow=WHAT reason="…"` above a statement.
+/// `allow=WHAT reason="…"` above a statement, or `allow-file=WHAT reason="…"` above any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Allowed {
-    statement: usize,
-    what: String,
-    reason: String,
+pub(crate) struct Allowed {
+    /// The statement below it, from 1.
+    pub(crate) statement: usize,
+    /// The line of that statement, from 1.
+    pub(crate) line: usize,
+    pub(crate) what: String,
+    pub(crate) reason: String,
+    /// Whether it holds for the whole file.
+    pub(crate) in_file: bool,
 }
 
 /// A comment that is meant for the runner and can't be understood. Ignoring it could do harm.
@@ -32,8 +37,15 @@ impl Directives {
     pub(crate) fn reason(&self, statement: usize, what: &str) -> Option<&str> {
         self.allowed
             .iter()
-            .find(|allowed| allowed.statement == statement && allowed.what == what)
+            .find(|allowed| {
+                (allowed.in_file || allowed.statement == statement) && allowed.what == what
+            })
             .map(|allowed| allowed.reason.as_str())
+    }
+
+    /// All that is allowed, in order.
+    pub(crate) fn allowed(&self) -> &[Allowed] {
+        &self.allowed
     }
 }
 
@@ -43,7 +55,7 @@ pub(crate) fn directives(statements: &[Statement<'_>]) -> Result<Directives, Dir
     for statement in statements {
         for line in statement.comments.iter().flat_map(|comment| comment.lines()) {
             let Some(text) = addressed(line) else { continue };
-            read(&mut directives, statement.number, text)
+            read(&mut directives, statement, text)
                 .map_err(|message| DirectiveError { line: statement.line, message })?;
         }
     }
@@ -57,7 +69,11 @@ fn addressed(line: &str) -> Option<&str> {
     (!mark).then_some(text)
 }
 
-fn read(directives: &mut Directives, statement: usize, text: &str) -> Result<(), String> {
+fn read(
+    directives: &mut Directives,
+    statement: &Statement<'_>,
+    text: &str,
+) -> Result<(), String> {
     if let Some(version) = text.strip_prefix("min-version ") {
         let version = version.trim().parse().map_err(|_| {
             format!("{version:?} is no version: write -- migrate: min-version 20260101000000")
@@ -65,17 +81,25 @@ fn read(directives: &mut Directives, statement: usize, text: &str) -> Result<(),
         directives.min_version = Some(version);
         return Ok(());
     }
-    let Some(rest) = text.strip_prefix("allow=") else {
+    let in_file = text.strip_prefix("allow-file=");
+    let Some(rest) = in_file.or_else(|| text.strip_prefix("allow=")) else {
         return Err(format!(
-            "{text:?} is not understood after `-- migrate:` (known: allow=… reason=\"…\", min-version …)"
+            "{text:?} is not understood after `-- migrate:` (known: allow=… reason=\"…\", \
+             allow-file=… reason=\"…\", min-version …)"
         ));
     };
+    let in_file = in_file.is_some();
     let (what, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let reason = rest.trim().strip_prefix("reason=\"").and_then(|rest| rest.strip_suffix('"'));
     match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
         Some(reason) => {
-            let (what, reason) = (what.to_owned(), reason.to_owned());
-            directives.allowed.push(Allowed { statement, what, reason });
+            directives.allowed.extend(what.split(',').map(|what| Allowed {
+                statement: statement.number,
+                line: statement.line,
+                what: what.to_owned(),
+                reason: reason.to_owned(),
+                in_file,
+            }));
             Ok(())
         }
         None => Err(format!("allow={what} needs its reason: allow={what} reason=\"…\"")),
@@ -103,6 +127,18 @@ mod tests {
         let reasons = [1, 2, 3].map(|statement| found.reason(statement, "copy"));
         assert_eq!(reasons, [None, Some("a few rows"), None]);
         assert_eq!(found.reason(2, "other"), None);
+    }
+
+    #[test]
+    fn several_things_can_be_allowed_at_once_and_for_a_whole_file() {
+        let found = read(
+            "-- migrate: allow=copy,BC05 reason=\"few\"\nSELECT 1;\n\
+             -- migrate: allow-file=AT02 reason=\"x\"\nSELECT 2;",
+        )
+        .unwrap();
+        assert_eq!((found.reason(1, "copy"), found.reason(1, "BC05")), (Some("few"), Some("few")));
+        assert_eq!((found.reason(1, "AT02"), found.reason(2, "BC05")), (Some("x"), None));
+        assert_eq!(found.allowed().len(), 3);
     }
 
     #[test]
