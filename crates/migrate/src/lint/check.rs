@@ -1,12 +1,12 @@
 //! Asks every rule about every statement.
 
+use super::Finding;
 use super::file::LintFile;
 use super::look::{Look, Release, Seen};
 use super::rule::{Check, Hit, Rule, Ways};
 use super::rules::{ALL, lt01};
 use super::schema::Schema;
 use super::suppress::{self, Allowances};
-use super::Finding;
 use crate::Dialect;
 use crate::sql::act::{Act, Clause, act};
 use crate::sql::lexer::{Kind, Lexer};
@@ -63,14 +63,8 @@ fn check_dialect(
         }
         for statement in seen {
             if report {
-                let look = Look {
-                    file,
-                    dialect,
-                    statement,
-                    statements: seen,
-                    schema: &schema,
-                    release,
-                };
+                let look =
+                    Look { file, dialect, statement, statements: seen, schema: &schema, release };
                 judge(&look, &mut allowances, &mut findings);
             }
             if !file.down {

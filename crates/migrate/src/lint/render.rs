@@ -156,7 +156,8 @@ fn junit(findings: &[Finding], folder: &str) -> String {
     for finding in findings {
         files.entry(finding.file.as_str()).or_default().push(finding);
     }
-    let failed = |found: &Vec<&Finding>| found.iter().any(|found| found.severity == Severity::Error);
+    let failed =
+        |found: &Vec<&Finding>| found.iter().any(|found| found.severity == Severity::Error);
     let failures = files.values().filter(|found| failed(found)).count();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
@@ -168,11 +169,7 @@ fn junit(findings: &[Finding], folder: &str) -> String {
         out.push_str("    <testcase classname=\"migrate.lint\" name=\"all files\"/>\n");
     }
     for (file, found) in &files {
-        let _ = writeln!(
-            out,
-            "    <testcase classname=\"migrate.lint\" name=\"{}\">",
-            xml(file)
-        );
+        let _ = writeln!(out, "    <testcase classname=\"migrate.lint\" name=\"{}\">", xml(file));
         for finding in found {
             let (word, _) = word(finding.severity);
             let place = format!("{}:{}", path(finding, folder), finding.line);

@@ -75,11 +75,12 @@ impl Schema {
             let wanted = wanted.to_owned();
             move |column: &Column| column.name.eq_ignore_ascii_case(&wanted)
         };
-        let put = |columns: &mut Vec<Column>, from: &str, column: &Column| {
-            match columns.iter_mut().find(|known| is(from)(known)) {
-                Some(known) => *known = column.clone(),
-                None => columns.push(column.clone()),
-            }
+        let put = |columns: &mut Vec<Column>, from: &str, column: &Column| match columns
+            .iter_mut()
+            .find(|known| is(from)(known))
+        {
+            Some(known) => *known = column.clone(),
+            None => columns.push(column.clone()),
         };
         match clause {
             Clause::AddColumn { column, .. } | Clause::Modify(column) => {
@@ -106,7 +107,9 @@ impl Schema {
             }
             Clause::AddIndex { index, .. } => table.indexes.push(index.clone()),
             Clause::DropIndex { index, .. } => {
-                let named = |known: &Index| known.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(index));
+                let named = |known: &Index| {
+                    known.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(index))
+                };
                 table.indexes.retain(|known| !named(known));
             }
             Clause::DropPrimaryKey => {

@@ -82,12 +82,14 @@ pub fn since(folder: &Path, git_ref: &str) -> Result<Since, SinceError> {
     let base = base.trim();
     let names = git.files(there)?;
     let before = git.files(base)?;
-    let mut since = Since {
-        newest: names.iter().filter_map(|name| version(name)).max(),
-        ..Since::default()
-    };
+    let mut since =
+        Since { newest: names.iter().filter_map(|name| version(name)).max(), ..Since::default() };
     let now = sql_files(folder)?;
-    since.new = now.iter().filter(|name| !names.contains(*name) && !before.contains(*name)).cloned().collect();
+    since.new = now
+        .iter()
+        .filter(|name| !names.contains(*name) && !before.contains(*name))
+        .cloned()
+        .collect();
     for name in &before {
         if !now.contains(name) {
             since.removed.insert(name.clone());

@@ -1,8 +1,8 @@
 //! `-- migrate: allow=BC03 reason="…"` above a statement, `allow-file=` anywhere above one.
 
+use super::Finding;
 use super::file::LintFile;
 use super::rules::{find, lt01, lt02, lt03};
-use super::Finding;
 use crate::sql::directive::{Allowed, directives};
 use crate::sql::split::Statement;
 

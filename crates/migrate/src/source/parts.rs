@@ -39,7 +39,12 @@ impl Migration {
                 }
                 Some(Text::Pair { mysql, sqlite }) => {
                     for (dialect, text) in [(Dialect::MySql, mysql), (Dialect::Sqlite, sqlite)] {
-                        parts.push(Part { file: file(dialect), down, dialect: Some(dialect), text });
+                        parts.push(Part {
+                            file: file(dialect),
+                            down,
+                            dialect: Some(dialect),
+                            text,
+                        });
                     }
                 }
             }

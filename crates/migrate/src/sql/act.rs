@@ -13,7 +13,10 @@ use crate::Dialect;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     CreateTable(Table),
-    AlterTable { table: Name, clauses: Vec<Clause> },
+    AlterTable {
+        table: Name,
+        clauses: Vec<Clause>,
+    },
     DropTables(Vec<Name>),
     RenameTables(Vec<(Name, Name)>),
     /// Anything else.
@@ -66,25 +69,54 @@ pub(crate) struct ForeignKey {
 /// One clause of an `ALTER TABLE`. `CREATE INDEX` and `DROP INDEX` are read as one, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Clause {
-    AddColumn { column: Column, says_if: bool },
-    DropColumn { column: String, says_if: bool },
+    AddColumn {
+        column: Column,
+        says_if: bool,
+    },
+    DropColumn {
+        column: String,
+        says_if: bool,
+    },
     Modify(Column),
-    Change { from: String, column: Column },
-    RenameColumn { from: String, to: String },
-    SetDefault { column: String, default: Preset },
-    DropDefault { column: String },
-    AddIndex { index: Index, says_if: bool },
-    DropIndex { index: String, says_if: bool },
+    Change {
+        from: String,
+        column: Column,
+    },
+    RenameColumn {
+        from: String,
+        to: String,
+    },
+    SetDefault {
+        column: String,
+        default: Preset,
+    },
+    DropDefault {
+        column: String,
+    },
+    AddIndex {
+        index: Index,
+        says_if: bool,
+    },
+    DropIndex {
+        index: String,
+        says_if: bool,
+    },
     RenameIndex,
     /// `ALTER INDEX … INVISIBLE`, or `IGNORED` of `MariaDB`.
-    HideIndex { index: String },
+    HideIndex {
+        index: String,
+    },
     DropPrimaryKey,
     AddForeignKey(ForeignKey),
     AddCheck,
     /// A foreign key, a check, or what only the database can tell.
-    DropConstraint { name: String },
+    DropConstraint {
+        name: String,
+    },
     RenameTable(Name),
-    ConvertCharset { collation: Option<String> },
+    ConvertCharset {
+        collation: Option<String>,
+    },
     Engine(String),
     /// A table option that changes nothing but what is written about the table.
     MetadataOption,
@@ -128,8 +160,7 @@ fn create(mut words: Words<'_>) -> Option<Act> {
     }
     let table = words.name()?;
     let columns = index_columns(&words.parentheses()?);
-    let mut clauses =
-        vec![Clause::AddIndex { index: Index { name, kind, columns }, says_if }];
+    let mut clauses = vec![Clause::AddIndex { index: Index { name, kind, columns }, says_if }];
     clauses.extend(how(&words));
     Some(Act::AlterTable { table, clauses })
 }
@@ -232,7 +263,8 @@ fn define(table: &mut Table, words: Words<'_>) {
         Some(Clause::AddIndex { index, .. }) => table.indexes.push(index),
         Some(Clause::AddForeignKey(key)) => table.foreign_keys.push(key),
         Some(Clause::AddColumn { column, .. }) => {
-            let implied = [(column.primary_key, IndexKind::Primary), (column.unique, IndexKind::Unique)];
+            let implied =
+                [(column.primary_key, IndexKind::Primary), (column.unique, IndexKind::Unique)];
             for (_, kind) in implied.into_iter().filter(|(is, _)| *is) {
                 let columns = vec![Some(column.name.clone())];
                 table.indexes.push(Index { name: None, kind, columns });
@@ -340,7 +372,10 @@ fn clause(mut words: Words<'_>) -> Vec<Clause> {
         "change" => {
             words.eat(&["column"]);
             words.eat_if();
-            words.identifier().zip(column(words)).map(|(from, column)| Clause::Change { from, column })
+            words
+                .identifier()
+                .zip(column(words))
+                .map(|(from, column)| Clause::Change { from, column })
         }
         "alter" => altered(words),
         "rename" => renamed(words),

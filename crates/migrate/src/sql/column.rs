@@ -83,9 +83,31 @@ fn usual(name: &str) -> &str {
 
 /// Words that end the name of a type.
 const AFTER_TYPE: [&str; 25] = [
-    "not", "null", "default", "auto_increment", "autoincrement", "primary", "unique", "key",
-    "comment", "collate", "character", "charset", "generated", "as", "references", "check",
-    "constraint", "first", "after", "on", "unsigned", "zerofill", "invisible", "visible", "stored",
+    "not",
+    "null",
+    "default",
+    "auto_increment",
+    "autoincrement",
+    "primary",
+    "unique",
+    "key",
+    "comment",
+    "collate",
+    "character",
+    "charset",
+    "generated",
+    "as",
+    "references",
+    "check",
+    "constraint",
+    "first",
+    "after",
+    "on",
+    "unsigned",
+    "zerofill",
+    "invisible",
+    "visible",
+    "stored",
 ];
 
 /// Reads the definition of a column, its name first.
@@ -146,9 +168,9 @@ fn kind(words: &mut Words<'_>) -> Type {
     let mut kind = Type::default();
     while let Some(token) = words.peek() {
         let ends = token.kind != Kind::Word
-            || AFTER_TYPE.iter().any(|word| {
-                is(token, word) && !(is(token, "character") && kind.name.is_empty())
-            });
+            || AFTER_TYPE
+                .iter()
+                .any(|word| is(token, word) && !(is(token, "character") && kind.name.is_empty()));
         if ends {
             break;
         }

@@ -69,11 +69,7 @@ fn addressed(line: &str) -> Option<&str> {
     (!mark).then_some(text)
 }
 
-fn read(
-    directives: &mut Directives,
-    statement: &Statement<'_>,
-    text: &str,
-) -> Result<(), String> {
+fn read(directives: &mut Directives, statement: &Statement<'_>, text: &str) -> Result<(), String> {
     if let Some(version) = text.strip_prefix("min-version ") {
         let version = version.trim().parse().map_err(|_| {
             format!("{version:?} is no version: write -- migrate: min-version 20260101000000")
