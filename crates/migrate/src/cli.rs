@@ -2,6 +2,8 @@
 
 mod database;
 mod error;
+mod exit_code;
+pub mod lint;
 mod report;
 mod utc;
 
