@@ -11,9 +11,6 @@ use super::rules::{ALL, find};
 pub fn explain(id: &str) -> Option<String> {
     let rule = find(&id.to_uppercase())?;
     let bold = Style::new().bold();
-    let indented = |text: &str| {
-        text.lines().map(|line| format!("    {line}\n")).collect::<String>().replace("    \n", "\n")
-    };
     let (id, title, severity) = (rule.id, rule.title, name(rule.severity));
     let mut out = format!("{bold}{id}: {title}{bold:#} ({severity})\n\n{}\n", rule.why);
     if !rule.bad.is_empty() {
@@ -34,9 +31,20 @@ pub fn explain(id: &str) -> Option<String> {
 
 /// Every rule on a line: its id, its severity, what it finds.
 pub fn rules() -> String {
-    ALL.iter()
-        .map(|rule| format!("{}  {:<7}  {}\n", rule.id, name(rule.severity), rule.title))
-        .collect()
+    let mut out = String::new();
+    for rule in ALL {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{}  {:<7}  {}", rule.id, name(rule.severity), rule.title);
+    }
+    out
+}
+
+fn indented(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let _ = writeln!(out, "    {line}");
+    }
+    out
 }
 
 fn name(severity: Severity) -> &'static str {

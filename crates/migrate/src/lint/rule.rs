@@ -76,7 +76,7 @@ impl Hit {
         Self { message, severity: Some(Severity::Info), statement: None }
     }
 
-    pub(super) fn as_a(mut self, severity: Severity) -> Self {
+    pub(super) fn ranked(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
     }

@@ -469,10 +469,11 @@ fn option(word: &str, mut words: Words<'_>) -> Option<Clause> {
             words.eat_symbol("=");
             words.identifier().map(|engine| Clause::Engine(engine.to_lowercase()))
         }
-        "auto_increment" | "comment" | "stats_persistent" | "stats_auto_recalc"
-        | "stats_sample_pages" => Some(Clause::MetadataOption),
-        // DEFAULT CHARACTER SET: of columns to come.
-        "default" | "character" | "charset" | "collate" => Some(Clause::MetadataOption),
+        // DEFAULT CHARACTER SET is of columns to come.
+        "default" | "character" | "charset" | "collate" | "auto_increment" | "comment"
+        | "stats_persistent" | "stats_auto_recalc" | "stats_sample_pages" => {
+            Some(Clause::MetadataOption)
+        }
         "row_format" | "key_block_size" | "force" | "encryption" => Some(Clause::Rebuild),
         _ => None,
     }

@@ -178,7 +178,7 @@ fn kind(words: &mut Words<'_>) -> Type {
         match token.text.to_ascii_lowercase().as_str() {
             // DOUBLE PRECISION, CHARACTER VARYING
             "precision" => {}
-            "varying" => kind.name = "varchar".to_owned(),
+            "varying" => "varchar".clone_into(&mut kind.name),
             word if kind.name.is_empty() => usual(word).clone_into(&mut kind.name),
             _ => {}
         }

@@ -28,7 +28,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
             )]
         }
         Meaning::Transaction(Transaction::Rollback | Transaction::Savepoint | Transaction::Xa) => {
-            vec![Hit::new("ROLLBACK, SAVEPOINT and XA can't be part of a migration: the runner refuses them").as_a(Severity::Error)]
+            vec![Hit::new("ROLLBACK, SAVEPOINT and XA can't be part of a migration: the runner refuses them").ranked(Severity::Error)]
         }
         _ => vec![],
     }

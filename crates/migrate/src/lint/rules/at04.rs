@@ -33,7 +33,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
         return if copies {
             vec![
                 Hit::new(format!("rows are put into {table} from a SELECT without WHERE or LIMIT"))
-                    .as_a(Severity::Warning),
+                    .ranked(Severity::Warning),
             ]
         } else {
             vec![]
@@ -59,7 +59,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
             Hit::new(format!(
                 "the WHERE may be true for every row of {table}: change them in batches"
             ))
-            .as_a(Severity::Warning),
+            .ranked(Severity::Warning),
         ]
     }
 }

@@ -29,7 +29,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
         )];
     }
     if statement.begins("set names") || statement.begins("set character set") {
-        return vec![Hit::new("SET NAMES holds for every later migration of the run; the runner speaks utf8mb4 already").as_a(Severity::Warning)];
+        return vec![Hit::new("SET NAMES holds for every later migration of the run; the runner speaks utf8mb4 already").ranked(Severity::Warning)];
     }
     if statement.begins("set") && matches!(statement.meaning, Meaning::Repeatable) {
         return vec![Hit::new("the setting is changed for the whole server")];
@@ -57,7 +57,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
                 Hit::new(format!(
                     "{name} is not set back: it holds for every later migration of the run"
                 ))
-                .as_a(Severity::Warning)
+                .ranked(Severity::Warning)
             })
         });
     judged.collect()

@@ -23,7 +23,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
     if look.statement.begins("alter view") {
         return vec![
             Hit::new("a view is replaced that versions that are running may read")
-                .as_a(Severity::Warning),
+                .ranked(Severity::Warning),
         ];
     }
     let Meaning::Ddl(ddl) = &look.statement.meaning else { return vec![] };
@@ -34,7 +34,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
         }
         Some(if replaces {
             Hit::new(format!("{what} {name} is replaced while versions that use it may be running"))
-                .as_a(Severity::Warning)
+                .ranked(Severity::Warning)
         } else {
             Hit::new(format!("{what} {name} is dropped while versions that use it may be running"))
         })

@@ -12,8 +12,7 @@ pub(super) const RULE: Rule = Rule {
     bad: "ALTER TABLE users MODIFY name VARCHAR(50) NULL;",
     safe: "Release a version that writes no longer texts, look for rows that are longer (or equal \
         under the new collation), and shorten it in a later release.",
-    good: "-- migrate: allow=LK01 reason=\"a few hundred rows\"\n\
-        ALTER TABLE users MODIFY name VARCHAR(150) NULL;",
+    good: "ALTER TABLE users MODIFY name VARCHAR(150) NULL;",
     on: On::Both,
     ways: Ways::Up,
     check: Check::Statement(check),

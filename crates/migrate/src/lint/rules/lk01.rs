@@ -25,13 +25,14 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
     let Some((table, clauses)) = look.alters_used() else { return vec![] };
     // LK03, LK05, LK06, LK07 and LK08 speak of these.
     let spoken_of = |clause: &&Clause| match clause {
-        Clause::AddForeignKey(_) | Clause::ConvertCharset { .. } => true,
+        Clause::AddForeignKey(_) | Clause::ConvertCharset { .. } | Clause::SetDefault { .. } => {
+            true
+        }
         Clause::AddColumn { column, .. } => {
             column.auto_increment
                 || column.generated == Some(Generated::Stored)
                 || column.default == Some(Preset::Expression)
         }
-        Clause::SetDefault { .. } => true,
         _ => false,
     };
     let rest: Vec<Clause> = clauses.iter().filter(|clause| !spoken_of(clause)).cloned().collect();

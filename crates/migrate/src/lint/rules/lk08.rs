@@ -1,4 +1,4 @@
-//! LK08: an AUTO_INCREMENT column is added to a table that is in use.
+//! LK08: an `AUTO_INCREMENT` column is added to a table that is in use.
 
 use super::prelude::*;
 

@@ -36,7 +36,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
         match column.kind.name.as_str() {
             kind @ ("decimal" | "datetime" | "timestamp" | "date" | "time" | "json") => {
                 let kind = kind.to_uppercase();
-                hits.push(Hit::new(format!("{name} is {kind}, which SQLite keeps as it comes: compare and sort with care")).as_a(Severity::Info));
+                hits.push(Hit::new(format!("{name} is {kind}, which SQLite keeps as it comes: compare and sort with care")).ranked(Severity::Info));
             }
             "int"
                 if column.primary_key && column.words.first().is_some_and(|word| word == "int") =>
@@ -45,7 +45,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
                     Hit::new(format!(
                         "{name} INT PRIMARY KEY numbers no rows on SQLite: write INTEGER"
                     ))
-                    .as_a(Severity::Info),
+                    .ranked(Severity::Info),
                 );
             }
             _ => {}

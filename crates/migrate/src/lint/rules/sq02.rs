@@ -33,7 +33,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
             let mut hits: Vec<Hit> = table.columns.iter().filter_map(poor).collect();
             match table.charset.as_deref().or(by_collation) {
                 Some(charset) if !fine(charset) => {
-                    hits.push(Hit::new(format!("table {name} is {charset}: say utf8mb4")))
+                    hits.push(Hit::new(format!("table {name} is {charset}: say utf8mb4")));
                 }
                 None if table.complete
                     && table
@@ -45,7 +45,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
                         Hit::new(format!(
                             "table {name} has texts and says no character set: it gets the server's"
                         ))
-                        .as_a(Severity::Info),
+                        .ranked(Severity::Info),
                     );
                 }
                 _ => {}

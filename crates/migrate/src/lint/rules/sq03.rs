@@ -1,4 +1,4 @@
-//! SQ03: an engine other than InnoDB.
+//! SQ03: an engine other than `InnoDB`.
 
 use super::prelude::*;
 

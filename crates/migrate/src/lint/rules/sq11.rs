@@ -32,7 +32,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
                 column.name,
                 column.kind.name.to_uppercase()
             ));
-            if small(&column) { hit.as_a(Severity::Warning) } else { hit }
+            if small(&column) { hit.ranked(Severity::Warning) } else { hit }
         })
         .collect()
 }

@@ -12,7 +12,8 @@ pub(super) const RULE: Rule = Rule {
     bad: "ALTER TABLE users DROP INDEX users_name;",
     safe: "Make it invisible in one release, look at the slow queries for some days, and drop it in \
         the next.",
-    good: "ALTER TABLE users ALTER INDEX users_name INVISIBLE;",
+    good: "-- migrate: allow=PT03 reason=\"this folder is for MySQL alone\"\n\
+        ALTER TABLE users ALTER INDEX users_name INVISIBLE;",
     on: On::MySql,
     ways: Ways::Up,
     check: Check::Statement(check),

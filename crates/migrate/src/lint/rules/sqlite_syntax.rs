@@ -106,10 +106,8 @@ pub(in crate::lint) fn refused(statement: &Seen<'_>) -> Vec<String> {
     match act(Dialect::Sqlite, statement.text) {
         Act::CreateTable(table) => of_table(&table, &mut found),
         Act::AlterTable { clauses, .. } if begins("alter") => of_clauses(&clauses, &mut found),
-        Act::AlterTable { clauses, .. } if begins("drop") => {
-            if !clauses.is_empty() {
-                found.push("DROP INDEX … ON table".to_owned());
-            }
+        Act::AlterTable { .. } if begins("drop") => {
+            found.push("DROP INDEX … ON table".to_owned());
         }
         Act::AlterTable { clauses, .. } => {
             for clause in &clauses {
@@ -142,7 +140,7 @@ fn of_table(table: &Table, found: &mut Vec<String>) {
         match index.kind {
             IndexKind::Plain => found.push("KEY among the definitions of a table".to_owned()),
             IndexKind::Fulltext | IndexKind::Spatial => {
-                found.push("FULLTEXT and SPATIAL".to_owned())
+                found.push("FULLTEXT and SPATIAL".to_owned());
             }
             IndexKind::Primary | IndexKind::Unique => {}
         }
@@ -178,8 +176,9 @@ fn of_clauses(clauses: &[Clause], found: &mut Vec<String>) {
     }
     for clause in clauses {
         let what = match clause {
-            Clause::RenameTable(_) | Clause::RenameColumn { .. } => continue,
-            Clause::DropColumn { says_if: false, .. } => continue,
+            Clause::RenameTable(_)
+            | Clause::RenameColumn { .. }
+            | Clause::DropColumn { says_if: false, .. } => continue,
             Clause::AddColumn { column, says_if: false } => {
                 of_column(column, found);
                 of_added(column, found);
