@@ -54,6 +54,8 @@ enum MigrateVerb {
     Migrations(migrate::cli::Verb),
     #[command(flatten)]
     Database(migrate::cli::DatabaseVerb),
+    /// Judge the migrations: what breaks a release that still runs, what stops a table's users
+    Lint(migrate::cli::lint::Lint),
 }
 
 /// What ends a command before its time: a message for the person who gave it.
@@ -158,6 +160,10 @@ async fn migrate(
             migrate::cli::run(verb, &migrator, &mut out).await
         }
         MigrateVerb::Database(verb) => migrate::cli::run_on_database(verb, &target, &mut out).await,
+        MigrateVerb::Lint(lint) => {
+            migrate::cli::lint::run(lint, &migrations::embedded()?, None, &mut out)
+                .map_err(migrate::cli::CliError::from)
+        }
     }
     .map_err(|error| Failure { message: error.to_string(), code: error.exit_code() })?;
     out.flush()?;

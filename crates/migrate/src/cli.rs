@@ -2,7 +2,6 @@
 
 mod database;
 mod error;
-mod exit_code;
 pub mod lint;
 mod report;
 mod utc;
@@ -14,10 +13,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::adopt::{self, History, Tool};
+use crate::lint::{Finding, LintOptions};
 use crate::scratch::trial;
 use crate::{
     Applied, Choice, Decision, DownOptions, Event, Limits, MigrateError, Migrator, OutOfOrder,
-    StepId, UpOptions,
+    Plan, StepId, UpOptions,
 };
 pub use database::{DatabaseVerb, SchemaVerb, run_on_database};
 pub use error::{CliError, NOT_CURRENT};
@@ -243,7 +243,8 @@ pub async fn run(
         }
         Verb::Plan { json, options } => {
             let plan = migrator.plan(options.options()).await?;
-            report::plan(out, &plan, migrator.session(), *json)?;
+            let findings = findings_about(&plan, migrator);
+            report::plan(out, &plan, migrator.session(), &findings, *json)?;
             Ok(0)
         }
         Verb::Repair(repair) => {
@@ -277,6 +278,16 @@ pub async fn run(
             Ok(0)
         }
     }
+}
+
+/// What `lint` has to say about the files that would be applied on this database.
+fn findings_about(plan: &Plan, migrator: &Migrator) -> Vec<Finding> {
+    let only = Some(migrator.target().dialect());
+    let options = LintOptions { only, ..LintOptions::default() };
+    let files: Vec<String> = plan.listing().into_iter().map(|planned| planned.file).collect();
+    let mut findings = crate::lint::lint(migrator.migrations(), &options);
+    findings.retain(|finding| files.contains(&finding.file));
+    findings
 }
 
 async fn verify(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use migrate::cli::{self, CliError, DatabaseVerb, Verb};
+use migrate::cli::{self, CliError, DatabaseVerb, Verb, lint::Lint};
 use migrate::{Migrations, Migrator, Target, create};
 
 /// Applies SQL migrations to MySQL, MariaDB or SQLite.
@@ -30,6 +30,9 @@ enum Command {
     Migrations(Verb),
     #[command(flatten)]
     Database(DatabaseVerb),
+    /// Judge the files: what breaks a release that still runs, what stops a table's users. Exits
+    /// with 50 when there are errors
+    Lint(Lint),
     /// Make the files of a new migration
     Create {
         /// Its name, in a few words
@@ -64,12 +67,18 @@ async fn run(arguments: &Arguments) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Migrations(verb) => {
             let target = target(arguments)?;
-            let migrations = Migrations::from_dir(&arguments.source)
-                .map_err(|error| Failure(format!("{}: {error}", arguments.source.display()), 1))?;
-            Ok(cli::run(verb, &Migrator::new(migrations, target), &mut out).await?)
+            let migrator = Migrator::new(migrations(arguments)?, target);
+            Ok(cli::run(verb, &migrator, &mut out).await?)
         }
         Command::Database(verb) => {
             Ok(cli::run_on_database(verb, &target(arguments)?, &mut out).await?)
+        }
+        Command::Lint(lint) if !lint.needs_migrations() => {
+            Ok(cli::lint::describe(lint, &mut out).map_err(CliError::from)?)
+        }
+        Command::Lint(lint) => {
+            let (migrations, folder) = (migrations(arguments)?, Some(arguments.source.as_path()));
+            Ok(cli::lint::run(lint, &migrations, folder, &mut out).map_err(CliError::from)?)
         }
         Command::Create { name } => {
             let created = create::create(&arguments.source, name).map_err(CliError::from)?;
@@ -79,6 +88,11 @@ async fn run(arguments: &Arguments) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+fn migrations(arguments: &Arguments) -> Result<Migrations, Failure> {
+    Migrations::from_dir(&arguments.source)
+        .map_err(|error| Failure(format!("{}: {error}", arguments.source.display()), 1))
 }
 
 fn target(arguments: &Arguments) -> Result<Target, Failure> {

@@ -37,6 +37,14 @@ async fn the_migrations_can_be_taken_back_and_applied_again(database: TestDataba
 }
 
 #[test]
+fn the_migrations_break_no_release_and_stop_nobody() {
+    let migrations = migrations::embedded().unwrap();
+    let findings = migrate::lint::lint(&migrations, &migrate::lint::LintOptions::default());
+    let text = migrate::lint::render(&findings, migrate::lint::Format::Text, "");
+    assert!(!migrate::lint::has_errors(&findings), "{text}");
+}
+
+#[test]
 fn the_schema_keeps_the_contract() {
     // What clients of the first Graphbook rely on; nullability of outputs may grow stricter.
     let sdl = graphql::schema::sdl();

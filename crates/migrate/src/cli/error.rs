@@ -1,5 +1,6 @@
 //! Why a command failed, and the exit code that says so.
 
+use super::lint::LintError;
 use crate::MigrateError;
 use crate::adopt::AdoptError;
 use crate::create::CreateError;
@@ -31,6 +32,9 @@ pub enum CliError {
     /// From making files.
     #[error(transparent)]
     Create(#[from] CreateError),
+    /// From judging files.
+    #[error(transparent)]
+    Lint(#[from] LintError),
     /// A file could not be read.
     #[error("{file} cannot be read: {reason}")]
     File {

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::utc::utc;
+use crate::lint::{self, Finding};
 use crate::{Applied, Direction, Entry, Event, Holder, ListedMigration, Plan, State, Status};
 
 const HEADING: Style = Style::new().bold();
@@ -197,12 +198,13 @@ fn took(duration: Duration) -> String {
     }
 }
 
-/// `{"session": …, "migrations": [{"version", "file", "how", "steps": [..]}]}`.
+/// `{"session": …, "migrations": [{"version", "file", "how", "steps": [..]}], "findings": [..]}`.
 #[derive(Serialize)]
-struct PlanReport {
+struct PlanReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     migrations: Vec<ListedMigration>,
+    findings: &'a [Finding],
 }
 
 /// What would be done, statement by statement.
@@ -210,11 +212,12 @@ pub(super) fn plan(
     out: &mut dyn Write,
     plan: &Plan,
     session: Option<String>,
+    findings: &[Finding],
     json: bool,
 ) -> io::Result<()> {
     let migrations = plan.listing();
     if json {
-        serde_json::to_writer_pretty(&mut *out, &PlanReport { session, migrations })?;
+        serde_json::to_writer_pretty(&mut *out, &PlanReport { session, migrations, findings })?;
         return writeln!(out);
     }
     if migrations.is_empty() {
@@ -236,6 +239,10 @@ pub(super) fn plan(
                 writeln!(out, "    {line}")?;
             }
         }
+    }
+    if !findings.is_empty() {
+        writeln!(out, "{HEADING}lint{HEADING:#}")?;
+        write!(out, "{}", lint::render(findings, lint::Format::Text, ""))?;
     }
     Ok(())
 }

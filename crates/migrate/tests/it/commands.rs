@@ -69,6 +69,33 @@ async fn a_test_s_database_is_empty_and_its_url_works(database: TestDatabase) {
 }
 
 #[test]
+fn files_are_judged_and_made_without_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+        command.env_remove("DATABASE_URL").env_remove("GITHUB_ACTIONS");
+        let output = command.arg("--source").arg(folder.path()).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = call(&["create", "add users"]);
+    assert_eq!(code, Some(0), "{text}");
+    let files: Vec<&str> = text.lines().collect();
+    assert!(files.len() == 2 && files[0].ends_with("_add_users.up.sql"), "{text}");
+    std::fs::write(files[0], "CREATE TABLE u (id BIGINT NOT NULL PRIMARY KEY);\n").unwrap();
+    std::fs::write(files[1], "DROP TABLE u;\n").unwrap();
+    assert_eq!(call(&["lint"]).0, Some(0));
+
+    std::fs::write(files[0], "ALTER TABLE t DROP COLUMN c;\n").unwrap();
+    let (code, text) = call(&["lint"]);
+    assert_eq!(code, Some(50), "{text}");
+    assert!(text.contains("_add_users.up.sql:1: error BC01"), "{text}");
+    let (_, json) = call(&["lint", "--format", "json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+    let (code, text) = call(&["lint", "--explain", "BC01"]);
+    assert!(code == Some(0) && text.contains("ALTER TABLE"), "{text}");
+}
+
+#[test]
 fn the_program_says_what_is_missing() {
     let call = |url: Option<&str>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
