@@ -124,8 +124,21 @@ pub struct Down {
 
 /// Options of `repair`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-#[group(required = true, multiple = false, args = ["accept", "retry", "skip"])]
 pub struct Repair {
+    #[command(flatten)]
+    what: Decided,
+    /// Why; kept on record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who decides; kept on record
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    by: String,
+}
+
+/// What is decided: one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+struct Decided {
     /// Its effect is there: count it as done
     #[arg(long, value_name = "VERSION:STATEMENT")]
     accept: Option<StepId>,
@@ -135,12 +148,6 @@ pub struct Repair {
     /// Its effect is not wanted: don't run it
     #[arg(long, value_name = "VERSION:STATEMENT")]
     skip: Option<StepId>,
-    /// Why; kept on record
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// Who decides; kept on record
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
-    by: String,
 }
 
 /// What every verb that changes something takes.
@@ -248,9 +255,10 @@ pub async fn run(
             Ok(0)
         }
         Verb::Repair(repair) => {
-            let (step, choice) = repair.choice();
             let decision = Decision { by: repair.by.clone(), reason: repair.reason.clone() };
-            migrator.repair(step, choice, decision).await?;
+            if let Some((step, choice)) = repair.what.choice() {
+                migrator.repair(step, choice, decision).await?;
+            }
             writeln!(out, "recorded; run `migrate resume` to go on")?;
             Ok(0)
         }
@@ -319,13 +327,12 @@ async fn verify(
     Ok(if problems.is_empty() && trial.problems.is_empty() { 0 } else { NOT_CURRENT })
 }
 
-impl Repair {
-    fn choice(&self) -> (StepId, Choice) {
-        match (self.accept, self.retry, self.skip) {
-            (Some(step), ..) => (step, Choice::Accept),
-            (_, Some(step), _) => (step, Choice::Retry),
-            (_, _, step) => (step.unwrap_or(StepId { version: 0, statement: None }), Choice::Skip),
-        }
+impl Decided {
+    /// clap sees to it that there is one.
+    fn choice(&self) -> Option<(StepId, Choice)> {
+        let accept = self.accept.map(|step| (step, Choice::Accept));
+        let retry = self.retry.map(|step| (step, Choice::Retry));
+        accept.or(retry).or(self.skip.map(|step| (step, Choice::Skip)))
     }
 }
 

@@ -45,7 +45,9 @@ struct Failure(String, u8);
 
 impl From<CliError> for Failure {
     fn from(error: CliError) -> Self {
-        Self(error.to_string(), error.exit_code())
+        // Nobody is there to be told.
+        let quiet = error.is_broken_pipe();
+        Self(if quiet { String::new() } else { error.to_string() }, error.exit_code())
     }
 }
 
@@ -53,6 +55,7 @@ impl From<CliError> for Failure {
 async fn main() -> ExitCode {
     match run(&Arguments::parse()).await {
         Ok(code) => ExitCode::from(code),
+        Err(Failure(message, _)) if message.is_empty() => ExitCode::SUCCESS,
         Err(Failure(message, code)) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             // Nothing is left to be done when even this cannot be written.

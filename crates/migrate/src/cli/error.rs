@@ -55,6 +55,19 @@ impl From<MigrateError> for CliError {
 }
 
 impl CliError {
+    /// Whether whoever read the output went away (`| head`), which is no failure.
+    pub fn is_broken_pipe(&self) -> bool {
+        let error = match self {
+            Self::Output(error) | Self::Lint(LintError::Write(error)) => error,
+            Self::Migrate(error) => match &**error {
+                MigrateError::Output(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        error.kind() == std::io::ErrorKind::BrokenPipe
+    }
+
     /// The exit code for it. They are part of the interface: scripts depend on them, so they stay
     /// as they are. 1 is for what has no code of its own, 2 for wrong usage.
     pub fn exit_code(&self) -> u8 {

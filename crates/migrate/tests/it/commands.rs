@@ -6,7 +6,7 @@ use clap::Parser as _;
 use migrate::cli::{NOT_CURRENT, Verb, run};
 use migrate::testing::{Engine, TestDatabase, with_database};
 
-use crate::support::{Files, migrator};
+use crate::support::{Files, migrator, on_servers};
 
 const FILES: Files<'_> = &[("0001_a.up.sql", "CREATE TABLE a (x INTEGER)")];
 
@@ -66,6 +66,54 @@ async fn a_test_s_database_is_empty_and_its_url_works(database: TestDatabase) {
     assert_eq!(code, Some(0), "{text}");
     assert!(!text.contains('\u{1b}'), "no styles in a pipe: {text:?}");
     assert_eq!(call("status").0, Some(0));
+}
+
+#[tokio::test]
+async fn a_decision_is_recorded_from_the_command_line() {
+    on_servers(async |database| {
+        let files: Files<'_> = &[
+            ("0001_a.mysql.up.sql", "CREATE TABLE a (x INTEGER); DROP TABLE absent"),
+            ("0001_a.sqlite.up.sql", "SELECT 1"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let call = |line: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+            command.env("DATABASE_URL", &database.url).arg("--source").arg(folder.path());
+            command.args(line.split_whitespace()).output().unwrap()
+        };
+        assert_eq!(call("up").status.code(), Some(40));
+        assert_eq!(call("repair --reason looked").status.code(), Some(2));
+        assert_eq!(call("repair --skip 1:2").status.code(), Some(2));
+        let output = call("repair --skip 1:2 --reason looked --by ada");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(call("resume").status.success());
+        assert!(call("status").status.success());
+    })
+    .await;
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3_000 {
+        let name = format!("{number:04}_a_name_that_is_rather_long_to_fill_the_pipe.up.sql");
+        std::fs::write(folder.path().join(name), "SELECT 1").unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+    command.env("DATABASE_URL", format!("sqlite://{}/x.db", folder.path().display()));
+    command.arg("--source").arg(folder.path()).arg("status");
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.is_empty(), "{text}");
 }
 
 #[test]
