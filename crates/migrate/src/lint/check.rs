@@ -57,7 +57,7 @@ fn check_dialect(
         let of_file = of_all.is_none().then(|| release(&[(*file, seen.as_slice())]));
         let Some(release) = of_all.as_ref().or(of_file.as_ref()) else { continue };
         let report = file.is_new && judged(file);
-        let (mut allowances, problems) = suppress::read(file, statements);
+        let (mut allowances, problems) = suppress::read(file, dialect, statements);
         if report {
             findings.extend(problems);
         }

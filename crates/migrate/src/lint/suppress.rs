@@ -3,6 +3,7 @@
 use super::Finding;
 use super::file::LintFile;
 use super::rules::{find, lt01, lt02, lt03};
+use crate::Dialect;
 use crate::sql::directive::{Allowed, directives};
 use crate::sql::split::Statement;
 
@@ -13,8 +14,12 @@ const COPIES: [&str; 5] = ["LK01", "LK03", "LK05", "LK06", "LK07"];
 pub(super) struct Allowances(Vec<(Allowed, bool)>);
 
 /// Reads the comments of a file. What they say wrongly is told.
-pub(super) fn read(file: &LintFile, statements: &[Statement<'_>]) -> (Allowances, Vec<Finding>) {
-    match directives(statements) {
+pub(super) fn read(
+    file: &LintFile,
+    dialect: Dialect,
+    statements: &[Statement<'_>],
+) -> (Allowances, Vec<Finding>) {
+    match directives(dialect, &file.text, statements) {
         Ok(directives) => {
             let (known, unknown): (Vec<_>, Vec<_>) = directives
                 .allowed()

@@ -44,7 +44,7 @@ impl Script {
     pub(crate) fn parse(dialect: Dialect, text: &str) -> Result<Self, ScriptError> {
         let split = split(dialect, text)
             .map_err(|error| ScriptError { line: error.line, message: error.to_string() })?;
-        let directives = directive::directives(&split)
+        let directives = directive::directives(dialect, text, &split)
             .map_err(|error| ScriptError { line: error.line, message: error.to_string() })?;
         let mut statements = Vec::with_capacity(split.len());
         for statement in &split {

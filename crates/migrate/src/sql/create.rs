@@ -133,7 +133,7 @@ pub(super) fn drop_object(mut words: Words<'_>) -> Meaning {
             let gone = words.name().map(|event| Effect::EventGone { event });
             ddl("DROP EVENT", gone.into_iter().collect(), vec![], None)
         }
-        "prepare" => Meaning::Session { repeatable: true },
+        "prepare" => Meaning::Session { repeatable: false },
         _ if repeatable => Meaning::Repeatable,
         _ => Meaning::Opaque,
     }

@@ -1,6 +1,8 @@
 //! What a file says to the runner, in comments: `-- migrate: …`.
 
-use super::split::Statement;
+use super::lexer::{Kind, Lexer, Token};
+use super::split::{Lines, Statement};
+use crate::Dialect;
 
 /// What the comments of a file say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub(crate) struct Allowed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct DirectiveError {
-    /// The line of the statement below it, from 1.
+    /// The line of the comment, from 1.
     pub(crate) line: usize,
     message: String,
 }
@@ -49,27 +51,70 @@ impl Directives {
     }
 }
 
-/// Reads what stands in the comments between the statements of a file.
-pub(crate) fn directives(statements: &[Statement<'_>]) -> Result<Directives, DirectiveError> {
+/// Reads what the comments of a file say. `statements` are those of the text.
+pub(crate) fn directives(
+    dialect: Dialect,
+    text: &str,
+    statements: &[Statement<'_>],
+) -> Result<Directives, DirectiveError> {
     let mut directives = Directives::default();
-    for statement in statements {
-        for line in statement.comments.iter().flat_map(|comment| comment.lines()) {
-            let Some(text) = addressed(line) else { continue };
-            read(&mut directives, statement, text)
-                .map_err(|message| DirectiveError { line: statement.line, message })?;
-        }
+    let mut lines = Lines::new(text);
+    for comment in Lexer::new(dialect, text).filter(|token| token.kind == Kind::Comment) {
+        let Some(said) = addressed(comment.text) else { continue };
+        let line = lines.line_of(comment.start);
+        let place = Place::of(text, comment, statements);
+        read(&mut directives, &place, said).map_err(|message| DirectiveError { line, message })?;
     }
     Ok(directives)
 }
 
-/// What follows `-- migrate:` on a line. The marks of a file for both ways are not for us.
-fn addressed(line: &str) -> Option<&str> {
-    let text = line.trim_start().strip_prefix("--")?.trim_start().strip_prefix("migrate:")?.trim();
-    let mark = text.split_whitespace().next().is_some_and(|word| matches!(word, "up" | "down"));
-    (!mark).then_some(text)
+/// Where a comment stands.
+struct Place<'s> {
+    /// The statement below it.
+    below: Option<&'s Statement<'s>>,
+    /// Whether something else stands on its line before it, or a statement around it.
+    shared: bool,
 }
 
-fn read(directives: &mut Directives, statement: &Statement<'_>, text: &str) -> Result<(), String> {
+impl<'s> Place<'s> {
+    fn of(text: &str, comment: Token<'_>, statements: &'s [Statement<'s>]) -> Self {
+        let end = |statement: &Statement<'_>| statement.start + statement.text.len();
+        let inside = statements
+            .iter()
+            .any(|statement| statement.start < comment.start && comment.start < end(statement));
+        let before = text.get(..comment.start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            below: statements.iter().find(|statement| statement.start > comment.start),
+            shared: inside || !line.trim_start_matches('\u{feff}').trim().is_empty(),
+        }
+    }
+}
+
+/// What a comment says that is meant for the runner, or looks as if it were: `-- migrate: …` in
+/// any spelling. The marks of a file for both ways are read elsewhere.
+fn addressed(comment: &str) -> Option<&str> {
+    let text = comment.trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
+    let (word, said) = text.split_at_checked("migrate".len())?;
+    if !word.eq_ignore_ascii_case("migrate") {
+        return None;
+    }
+    let (colon, said) = match said.trim_start().strip_prefix(':') {
+        Some(said) => (true, said.trim()),
+        None => (false, said.trim()),
+    };
+    let first = said.split(|char: char| !char.is_ascii_alphanumeric() && char != '-').next()?;
+    let known =
+        ["allow", "allow-file", "min-version"].iter().any(|k| first.eq_ignore_ascii_case(k));
+    let mark = matches!(first, "up" | "down");
+    ((colon && !mark) || known).then_some(text)
+}
+
+fn read(directives: &mut Directives, place: &Place<'_>, comment: &str) -> Result<(), String> {
+    if place.shared {
+        return Err(format!("{comment:?} must stand on a line of its own, above its statement"));
+    }
+    let text = comment.strip_prefix("migrate:").unwrap_or(comment).trim();
     if let Some(version) = text.strip_prefix("min-version ") {
         let version = version.trim().parse().map_err(|_| {
             format!("{version:?} is no version: write -- migrate: min-version 20260101000000")
@@ -87,6 +132,9 @@ fn read(directives: &mut Directives, statement: &Statement<'_>, text: &str) -> R
     let in_file = in_file.is_some();
     let (what, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let reason = rest.trim().strip_prefix("reason=\"").and_then(|rest| rest.strip_suffix('"'));
+    let Some(statement) = place.below else {
+        return Err(format!("allow={what} stands above no statement"));
+    };
     match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
         Some(reason) => {
             directives.allowed.extend(what.split(',').map(|what| Allowed {
@@ -105,11 +153,10 @@ fn read(directives: &mut Directives, statement: &Statement<'_>, text: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Dialect;
     use crate::sql::split::split;
 
     fn read(text: &str) -> Result<Directives, DirectiveError> {
-        directives(&split(Dialect::MySql, text).unwrap())
+        directives(Dialect::MySql, text, &split(Dialect::MySql, text).unwrap())
     }
 
     #[test]
@@ -148,9 +195,27 @@ mod tests {
             let error =
                 read(&format!("SELECT 1;\n-- migrate: {directive}\nSELECT 2;")).unwrap_err();
             assert!(error.message.contains(part), "{directive}: {error}");
-            assert_eq!(error.line, 3);
+            assert_eq!(error.line, 2);
         }
         assert_eq!(read("-- migrate:up\nSELECT 1;"), Ok(Directives::default()));
         assert_eq!(read("-- we migrate: soon\nSELECT 1;"), Ok(Directives::default()));
+    }
+    #[test]
+    fn a_directive_is_never_passed_over_for_where_it_stands_or_how_it_is_written() {
+        assert_eq!(read("SELECT 1;\n-- migrate: min-version 5\n").unwrap().min_version, Some(5));
+        assert_eq!(read("/* migrate: min-version 5 */\nSELECT 1").unwrap().min_version, Some(5));
+        assert_eq!(read("# migrate: min-version 5\nSELECT 1").unwrap().min_version, Some(5));
+        for (text, part) in [
+            ("SELECT 1; -- migrate: allow=BC02 reason=\"x\"\nSELECT 2", "line of its own"),
+            ("SELECT\n-- migrate: min-version 5\n1;", "line of its own"),
+            ("SELECT 1;\n-- migrate: allow=BC02 reason=\"x\"\n", "above no statement"),
+            ("-- MIGRATE: min-version 5\nSELECT 1", "not understood"),
+            ("-- migrate min-version 5\nSELECT 1", "not understood"),
+            ("-- migrate allow=BC02 reason=\"x\"\nSELECT 1", "not understood"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.message.contains(part), "{text}: {error}");
+        }
+        assert_eq!(read("-- migrate the rest later\nSELECT 1;"), Ok(Directives::default()));
     }
 }

@@ -88,8 +88,10 @@ impl<'a> Lexer<'a> {
     /// The kind and the length of the token that a text, which is not empty, begins with.
     fn measure(&self, rest: &str, first: char) -> (Kind, usize) {
         let mysql = self.dialect == Dialect::MySql;
-        if first.is_whitespace() {
-            return (Kind::Space, length_while(rest, char::is_whitespace));
+        // A byte order mark in the middle comes from files that were put together.
+        let is_space = |char: char| char.is_whitespace() || char == '\u{feff}';
+        if is_space(first) {
+            return (Kind::Space, length_while(rest, is_space));
         }
         if is_line_comment(rest, mysql) {
             return (Kind::Comment, rest.find('\n').map_or(rest.len(), |end| end + 1));

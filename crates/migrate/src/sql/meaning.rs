@@ -5,9 +5,10 @@ use std::fmt;
 
 use super::alter::alter_table;
 use super::create::{create, drop_object};
+use super::lexer::Kind;
 pub(crate) use super::name::Name;
 use super::split::Statement;
-use super::words::Words;
+use super::words::{Words, is};
 use crate::Dialect;
 
 /// What a statement does.
@@ -145,10 +146,16 @@ pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
             None => Meaning::Opaque,
         },
         "select" => select(&words),
+        "explain" | "describe" | "desc" if words.word() == "analyze" => {
+            match words.first_of(&["insert", "update", "delete", "replace"]) {
+                Some(_) => Meaning::Opaque,
+                None => Meaning::Read,
+            }
+        }
         "show" | "explain" | "describe" | "desc" | "table" | "values" | "help" => Meaning::Read,
         "set" => set(&mut words),
-        "use" | "deallocate" => Meaning::Session { repeatable: true },
-        "prepare" => Meaning::Session { repeatable: false },
+        "use" => Meaning::Session { repeatable: true },
+        "prepare" | "deallocate" => Meaning::Session { repeatable: false },
         "begin" if words.word() == "not" => Meaning::Opaque,
         "begin" => Meaning::Transaction(Transaction::Begin),
         "start" if words.word() == "transaction" => Meaning::Transaction(Transaction::Begin),
@@ -160,6 +167,14 @@ pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
             Meaning::Transaction(Transaction::LockTables)
         }
         "unlock" => Meaning::Transaction(Transaction::UnlockTables),
+        // MariaDB runs the statement.
+        "analyze" if !words.eat_any(&["table", "tables", "local", "no_write_to_binlog"]) => {
+            match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
+                Some("select") => Meaning::Read,
+                Some(_) => Meaning::Dml,
+                None => Meaning::Repeatable,
+            }
+        }
         "truncate" | "analyze" | "optimize" | "check" | "checksum" | "repair" | "flush"
         | "grant" | "revoke" | "pragma" | "reindex" | "vacuum" | "cache" | "comment" => {
             Meaning::Repeatable
@@ -203,6 +218,14 @@ fn rename_tables(words: &Words<'_>) -> Meaning {
 }
 
 fn select(words: &Words<'_>) -> Meaning {
+    // SELECT @x := 1
+    let assigns = words
+        .rest()
+        .windows(2)
+        .any(|pair| matches!(pair, [colon, equals] if colon.text == ":" && equals.text == "="));
+    if assigns {
+        return Meaning::Session { repeatable: false };
+    }
     match words.first_of(&["into"]) {
         Some(_) if words.has(&["outfile", "dumpfile"]) => Meaning::Opaque,
         Some(_) => Meaning::Session { repeatable: false },
@@ -212,6 +235,14 @@ fn select(words: &Words<'_>) -> Meaning {
 
 fn set(words: &mut Words<'_>) -> Meaning {
     let first = words.word();
+    if first == "statement" {
+        // MariaDB's SET STATEMENT setting = value FOR a statement.
+        return match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
+            Some("select") => Meaning::Read,
+            Some(_) => Meaning::Dml,
+            None => Meaning::Opaque,
+        };
+    }
     if matches!(first.as_str(), "global" | "persist" | "persist_only" | "password" | "default")
         || first.starts_with("@@global")
         || first.starts_with("@@persist")
@@ -223,7 +254,13 @@ fn set(words: &mut Words<'_>) -> Meaning {
         let part = Words::of(part);
         let variable = part.word();
         let of_user = variable.starts_with('@') && !variable.starts_with("@@");
-        let calls = part.rest().iter().any(|token| token.text == "(");
+        // Something is called, also without parentheses (CURRENT_TIMESTAMP).
+        let calls = part.rest().iter().skip(1).any(|token| {
+            token.text == "("
+                || (token.kind == Kind::Word
+                    && !token.text.starts_with('@')
+                    && !["true", "false", "null"].iter().any(|word| is(*token, word)))
+        });
         !(of_user && calls)
     });
     Meaning::Session { repeatable }

@@ -45,7 +45,7 @@ pub fn hold(text: &str) {
                 again.as_ref().map(|found| found.iter().map(|s| s.text).collect::<Vec<_>>());
             assert_eq!(again, Ok(vec![statement.text]), "{dialect:?}");
         }
-        let _ = directives(&statements);
+        let _ = directives(dialect, text, &statements);
     }
 }
 

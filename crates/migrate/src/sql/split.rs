@@ -34,7 +34,7 @@ pub(crate) struct SplitError {
 pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, SplitError> {
     let mut statements: Vec<Statement<'_>> = Vec::new();
     let mut lexer = Lexer::new(dialect, text);
-    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut lines = Lines::new(text);
     let mut current: Option<Open<'_>> = None;
     let mut comments = Vec::new();
     loop {
@@ -74,7 +74,7 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
     }
     if let Some(start) = lexer.executable() {
         // It may have begun before the last statement whose line was asked for.
-        let line = Lines { text, at: 0, line: 1 }.line_of(start);
+        let line = Lines::new(text).line_of(start);
         return Err(SplitError { line, what: "comment" });
     }
     if let Some(open) = current {
@@ -89,7 +89,8 @@ fn change_delimiter(lexer: &mut Lexer<'_>) {
     let line = rest.lines().next().unwrap_or_default();
     lexer.advance(line.len());
     if let Some(delimiter) = line.split_whitespace().next() {
-        lexer.set_delimiter(delimiter);
+        // As the client has it: in quotes or not.
+        lexer.set_delimiter(delimiter.trim_matches(['\'', '"', '`']));
     }
 }
 
@@ -118,14 +119,19 @@ impl Open<'_> {
 }
 
 /// Counts lines as it goes, so that a long text is read once.
-struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a str,
     at: usize,
     line: usize,
 }
 
-impl Lines<'_> {
-    fn line_of(&mut self, position: usize) -> usize {
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
+    /// The line, from 1, of a place that is not before the last one that was asked for.
+    pub(crate) fn line_of(&mut self, position: usize) -> usize {
         let passed = self.text.get(self.at..position).unwrap_or_default();
         self.line += passed.matches('\n').count();
         self.at = position;
@@ -296,9 +302,13 @@ mod tests {
 
     #[test]
     fn the_client_s_delimiter_is_understood() {
-        for (delimiter, word) in [("//", "DELIMITER"), ("$$", "delimiter"), (";;", "Delimiter")] {
+        for (delimiter, word) in
+            [("//", "DELIMITER"), ("$$", "delimiter"), (";;", "Delimiter"), ("'//'", "DELIMITER")]
+        {
+            let set = delimiter;
+            let delimiter = delimiter.trim_matches('\'');
             let text = format!(
-                "SELECT 1;\n{word} {delimiter}\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; \
+                "SELECT 1;\n{word} {set}\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; \
                  END{delimiter}\nSELECT 3{delimiter}\n{word} ;\nSELECT 4;"
             );
             assert_eq!(
