@@ -8,16 +8,17 @@ mod errors;
 mod guard;
 pub mod http;
 mod loaders;
+mod nulls;
 mod reply;
 pub mod schema;
 mod surrogates;
 mod types;
 pub mod ws;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::{
-    Request, Variables,
+    Request, Value, Variables,
     parser::{
         parse_query,
         types::{ExecutableDocument, OperationDefinition, OperationType},
@@ -27,7 +28,12 @@ use futures_util::{Stream, StreamExt as _};
 use serde::Deserialize;
 
 pub use self::reply::Reply;
-use self::{errors::ApiError, loaders::Loaders, schema::GraphSchema};
+use self::{
+    errors::ApiError,
+    loaders::Loaders,
+    nulls::{Asked, Types},
+    schema::GraphSchema,
+};
 use crate::{
     state::SharedState,
     store::{Session, User},
@@ -78,6 +84,7 @@ pub struct UploadedFile {
 #[derive(Debug)]
 pub struct Prepared {
     request: Request,
+    asked: Asked,
     kind: OperationType,
     request_id: String,
 }
@@ -100,13 +107,19 @@ impl Prepared {
 #[derive(Clone)]
 pub struct Graph {
     schema: GraphSchema,
+    types: Arc<Types>,
     state: SharedState,
 }
 
 impl Graph {
     /// The API over this state.
     pub fn new(state: SharedState) -> Self {
-        Self { schema: schema::build(state.clone()), state }
+        let schema = schema::build(state.clone());
+        // A test reads the same text; without types, responses are what the library makes them.
+        let types = Types::of(&schema.sdl())
+            .inspect_err(|error| errors::log(&format!("the schema can't be read: {error}")))
+            .unwrap_or_default();
+        Self { schema, types: types.into(), state }
     }
 
     /// What the requests share.
@@ -138,27 +151,36 @@ impl Graph {
         require_variables(definition, &variables)
             .map_err(|why| Reply::refused(&why, errors::BAD_USER_INPUT, &request_id))?;
 
+        // The text is not needed: the document is parsed.
         let mut request =
-            Request::new(query).variables(variables).data(Loaders::new(&self.state)).data(caller);
-        request.operation_name = operation_name;
+            Request::new("").variables(variables).data(Loaders::new(&self.state)).data(caller);
+        request.operation_name.clone_from(&operation_name);
         request.set_parsed_query(document);
         if !self.state.introspection {
             request = request.disable_introspection();
         }
-        Ok(Prepared { request, kind, request_id })
+        let asked = Asked { query, operation_name };
+        Ok(Prepared { request, asked, kind, request_id })
     }
 
     /// Executes a query or a mutation.
     pub async fn execute(&self, prepared: Prepared) -> Reply {
-        let Prepared { request, request_id, .. } = prepared;
-        Reply::new(self.schema.execute(request).await, &request_id)
+        let Prepared { request, asked, request_id, .. } = prepared;
+        let response = self.schema.execute(request).await;
+        Reply::new(response, &request_id).with_nulls(&self.types, &asked)
     }
 
     /// Executes an operation of any kind: a subscription gives a reply per event, everything
     /// else gives one.
     pub fn stream(&self, prepared: Prepared) -> impl Stream<Item = Reply> + Send + use<> {
-        let Prepared { request, request_id, .. } = prepared;
-        self.schema.execute_stream(request).map(move |response| Reply::new(response, &request_id))
+        let Prepared { request, asked, kind, request_id } = prepared;
+        let types = Arc::clone(&self.types);
+        self.schema.execute_stream(request).map(move |response| {
+            // Of every event, even of one that fails altogether, the library has an object.
+            let no_source = kind == OperationType::Subscription && response.data == Value::Null;
+            let reply = Reply::new(response, &request_id);
+            if no_source { reply.without_data() } else { reply.with_nulls(&types, &asked) }
+        })
     }
 }
 

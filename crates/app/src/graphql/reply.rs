@@ -4,9 +4,12 @@ use async_graphql::{Response, ServerError, Value};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Serialize, ser::SerializeMap as _};
 
-use super::errors::{
-    BAD_USER_INPUT, INTERNAL_MESSAGE, INTERNAL_SERVER_ERROR, PARSE_FAILED, RATE_LIMITED,
-    VALIDATION_FAILED,
+use super::{
+    errors::{
+        BAD_USER_INPUT, INTERNAL_MESSAGE, INTERNAL_SERVER_ERROR, PARSE_FAILED, RATE_LIMITED,
+        VALIDATION_FAILED,
+    },
+    nulls::{Asked, Types},
 };
 
 /// A response in which every error has a code and the request's id.
@@ -51,6 +54,21 @@ impl Reply {
             response.http_headers.insert("retry-after", seconds.into());
         }
         Self { response, refused, ill_formed: false, status }
+    }
+
+    /// The same with nulls where something failed. What was refused stays refused, and what was
+    /// executed is no refusal, though all of its data may be null now.
+    #[must_use]
+    pub(super) fn with_nulls(mut self, types: &Types, asked: &Asked) -> Self {
+        types.put_nulls(asked, &self.response.errors, &mut self.response.data);
+        self
+    }
+
+    /// The same of a subscription whose source could not be had: nothing was executed (GraphQL
+    /// specification, section 6.2.3.1).
+    #[must_use]
+    pub(super) fn without_data(self) -> Self {
+        Self { refused: true, ..self }
     }
 
     /// An operation that is not executed, and why.

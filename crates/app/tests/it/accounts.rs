@@ -154,7 +154,7 @@ async fn signing_in_takes_the_same_time_for_unknown_people() {
 async fn failed_sign_ins_run_out(database: TestDatabase) {
     let server = TestServer::start(&database).await;
     server.join("ada").await;
-    server.join("ben").await;
+    let ben = server.join("ben").await;
     for _ in 0..10 {
         assert_eq!(
             server.sign_in("ada@example.org", "wrong horse").await.code(),
@@ -168,6 +168,12 @@ async fn failed_sign_ins_run_out(database: TestDatabase) {
         assert_eq!(limited.header("retry-after"), Some("60"));
         assert_eq!(limited.body["errors"][0]["extensions"]["retryAfter"], 60);
     }
+    // The status does not say that nothing was done where something was.
+    let both = "mutation { addPost(post: { text: \"x\" }) { id }
+        login(email: \"ada@example.org\", password: \"x\") { token } }";
+    let partly = ben.ask(both, json!({})).await;
+    assert_eq!((partly.status.as_u16(), partly.code()), (200, "RATE_LIMITED"));
+    assert_eq!(partly.body.get("data"), Some(&json!(null)));
     server.sign_in("ben@example.org", PASSWORD).await.ok();
     server.clock.advance(Duration::from_mins(1));
     server.sign_in("ada@example.org", PASSWORD).await.ok();

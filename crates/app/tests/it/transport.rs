@@ -13,6 +13,7 @@ migrate::on_every_database!(
     bodies_that_are_no_operation_are_refused,
     documents_that_do_not_fit_are_told_so,
     values_that_do_not_fit_are_told_so,
+    what_fails_is_null_where_it_may_be,
     characters_may_be_escaped_in_halves,
     large_bodies_are_refused,
     documents_that_grow_are_refused_at_once,
@@ -174,6 +175,53 @@ async fn documents_that_do_not_fit_are_told_so(database: TestDatabase) {
         assert!(answer.body.get("data").is_none(), "{answer:?}");
         assert_clean(&answer);
     }
+}
+
+async fn what_fails_is_null_where_it_may_be(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let (ada, ben) = (server.join("ada").await, server.join("ben").await);
+    let (own, foreign) = (ada.chat_with(&[]).await, ben.chat_with(&[]).await);
+    let me = json!({ "id": ada.id });
+    for (query, data, path) in [
+        (
+            "{ currentUser { id } chat(chatId: $foreign) { id } }",
+            json!({ "currentUser": me, "chat": null }),
+            json!(["chat"]),
+        ),
+        ("{ x: chat(chatId: $foreign) { id } }", json!({ "x": null }), json!(["x"])),
+        (
+            r#"{ user(username: "\uD83D\uDE00") { id } chat(chatId: $foreign) { id } }"#,
+            json!({ "user": null, "chat": null }),
+            json!(["chat"]),
+        ),
+        (
+            "{ currentUser { id } chat(chatId: $own) { id messages(last: -1) { id } } }",
+            json!({ "currentUser": me, "chat": null }),
+            json!(["chat", "messages"]),
+        ),
+        (
+            "{ currentUser { id } ...c } fragment c on RootQuery { chats { id messages(last: -1) { id } } }",
+            json!(null),
+            json!(["chats", 0, "messages"]),
+        ),
+        ("{ currentUser { id } posts(limit: -1) { id } }", json!(null), json!(["posts"])),
+    ] {
+        let query = query.replace("$own", &own.to_string());
+        let query = query.replace("$foreign", &foreign.to_string());
+        let answer = ada.ask(&query, json!({})).await;
+        assert_eq!(answer.status, 200, "{query}");
+        answer.code();
+        // Present even where it is null: the operation was executed.
+        assert_eq!(answer.body.get("data"), Some(&data), "{query}");
+        assert_eq!(answer.body["errors"][0]["path"], path, "{query}");
+    }
+    // The operation that is asked for is the one whose nulls are looked for.
+    let query = "query a { x: currentUser { id } } query b { x: chat(chatId: $foreign) { id } }";
+    let query = query.replace("$foreign", &foreign.to_string());
+    let body = json!({ "query": query, "operationName": "b" }).to_string();
+    let token = ("authorization", ada.token.as_str());
+    let answer = send(&server, Method::POST, "/graphql", &[JSON, token], body).await;
+    assert_eq!(answer.body["data"], json!({ "x": null }), "{answer:?}");
 }
 
 async fn characters_may_be_escaped_in_halves(database: TestDatabase) {

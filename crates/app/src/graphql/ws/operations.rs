@@ -122,9 +122,7 @@ impl Operations {
             }
             let first = !std::mem::replace(&mut live.answered, true);
             let step = match step {
-                Step::Next(reply) if first && is_request_error(live.kind, &reply) => {
-                    Step::Error(reply)
-                }
+                Step::Next(reply) if first && reply.is_refused() => Step::Error(reply),
                 step => step,
             };
             if matches!(step, Step::Error(_) | Step::Done) {
@@ -133,20 +131,6 @@ impl Operations {
             return (id, step);
         }
     }
-}
-
-/// Whether a first reply says that there will be no other: the operation was refused, or the
-/// subscription's source could not be had, which the library answers like a failed event
-/// (GraphQL specification, section 6.2.3).
-fn is_request_error(kind: OperationType, reply: &Reply) -> bool {
-    if reply.is_refused() {
-        return true;
-    }
-    if kind != OperationType::Subscription || reply.errors().is_empty() {
-        return false;
-    }
-    let reply = serde_json::to_value(reply).unwrap_or_default();
-    reply.get("data").is_none_or(serde_json::Value::is_null)
 }
 
 /// Where one operation reports to.

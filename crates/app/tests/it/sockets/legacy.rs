@@ -5,6 +5,7 @@ use crate::support::{Person, TestDatabase, TestServer, Value, json};
 
 migrate::on_every_database!(
     an_operation_gets_data_and_an_end,
+    what_fails_is_null_where_it_may_be,
     a_token_is_needed,
     the_cookie_is_a_token,
     a_subscription_is_stopped,
@@ -45,8 +46,32 @@ async fn an_operation_gets_data_and_an_end(database: TestDatabase) {
         start(&mut client, "1", query).await;
         let payload = client.payload("data", "1").await;
         assert!(payload["errors"][0]["message"].is_string(), "{payload}");
+        assert!(payload.get("data").is_none(), "{payload}");
         client.complete("1").await;
     }
+}
+
+async fn what_fails_is_null_where_it_may_be(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let (ada, ben) = (server.join("ada").await, server.join("ben").await);
+    let (both, foreign) = (ada.chat_with(&[ben.id]).await, ben.chat_with(&[]).await);
+    let mut client = open(&ada).await;
+    let query = format!("{{ currentUser {{ id }} chat(chatId: {foreign}) {{ id }} }}");
+    start(&mut client, "1", &query).await;
+    let payload = client.payload("data", "1").await;
+    assert_eq!(payload["data"], json!({ "currentUser": { "id": ada.id }, "chat": null }));
+    client.complete("1").await;
+
+    let query = "subscription { messageAdded { id chat { messages(last: -1) { id } } } }";
+    start(&mut client, "m", query).await;
+    settle(&mut client).await;
+    for text in ["first", "second"] {
+        ben.say(both, text).await;
+        let payload = client.payload("data", "m").await;
+        assert_eq!(payload.get("data"), Some(&json!(null)), "{payload}");
+        assert_eq!(payload["errors"][0]["path"][0], "messageAdded", "{payload}");
+    }
+    settle(&mut client).await;
 }
 
 async fn a_token_is_needed(database: TestDatabase) {

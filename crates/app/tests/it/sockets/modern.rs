@@ -12,6 +12,7 @@ migrate::on_every_database!(
     somebody_anonymous_is_let_in_and_can_do_little,
     what_breaks_the_protocol_closes_the_socket,
     errors_before_execution_end_an_operation,
+    an_event_that_fails_does_not_end_its_subscription,
     ids_can_be_used_again,
     pings_are_answered,
     the_protocol_is_chosen,
@@ -154,8 +155,31 @@ async fn errors_before_execution_end_an_operation(database: TestDatabase) {
         client.ping(1).await;
     }
     // An error of execution is a reply.
-    let answer = client.ask("1", "mutation { deletePost(postId: 1) { success } }").await;
-    assert!(answer.get("data").is_some(), "{answer}");
+    let answer = client.ask("1", "{ chats { id } posts(limit: -1) { id } }").await;
+    assert_eq!(
+        (answer.get("data"), &answer["errors"][0]["path"]),
+        (Some(&json!(null)), &json!(["posts"]))
+    );
+    let query = format!("{{ currentUser {{ id }} chat(chatId: {chat}) {{ id }} }}");
+    let answer = client.ask("1", &query).await;
+    assert_eq!(answer["data"], json!({ "currentUser": { "id": ada.id }, "chat": null }));
+}
+
+async fn an_event_that_fails_does_not_end_its_subscription(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let (ada, ben) = (server.join("ada").await, server.join("ben").await);
+    let chat = ada.chat_with(&[ben.id]).await;
+    let mut client = Client::of(&ben).await;
+    let query = "subscription { messageAdded { id chat { messages(last: -1) { id } } } }";
+    client.listen("m", query).await;
+    for text in ["first", "second"] {
+        ada.say(chat, text).await;
+        let payload = client.payload("next", "m").await;
+        assert_eq!(payload.get("data"), Some(&json!(null)), "{payload}");
+        let path = json!(["messageAdded", "chat", "messages"]);
+        assert_eq!(payload["errors"][0]["path"], path, "{payload}");
+    }
+    client.ping(1).await;
 }
 
 async fn ids_can_be_used_again(database: TestDatabase) {
