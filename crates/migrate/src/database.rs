@@ -3,7 +3,7 @@
 use crate::MigrateError;
 use crate::event::Report;
 use crate::journal::{Images, Row, StepRow};
-use crate::plan::Step;
+use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Name};
 
 /// A connection to one database, of which the engine needs little more than to run statements.
@@ -38,7 +38,11 @@ pub(crate) trait Database {
     async fn check_before_commit(&mut self, file: &str) -> Result<(), MigrateError>;
 
     /// Runs a migration's statement.
-    async fn run(&mut self, step: &Step, report: &mut Report<'_>) -> Result<Ran, RunError>;
+    async fn run(
+        &mut self,
+        statement: &ScriptStatement,
+        report: &mut Report<'_>,
+    ) -> Result<Ran, RunError>;
 
     /// What these tables look like now.
     async fn images(&mut self, tables: &[Name]) -> sqlx::Result<Images>;

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{self, Clock};
 use crate::database::{Begun, Database, RunError};
+use crate::direction::Direction;
 use crate::error::Context;
 use crate::event::{Report, summary};
-use crate::journal::records::Journal;
 use crate::journal::{History, Images, StepRow, StepState, decompress};
-use crate::plan::{Direction, How, Plan, Planned, Step, Todo};
+use crate::plan::{How, Plan, Planned, Step, Todo};
 use crate::reconcile::{Question, Verdict, question, verdict};
+use crate::recorder::Journal;
 use crate::source::script::Script;
 use crate::sql::meaning::Meaning;
 use crate::{Dialect, Event, MigrateError, Migrations};
@@ -350,7 +351,7 @@ impl<D: Database> Engine<'_, D> {
             summary: summary(&statement.text, 100),
         });
         let started = Instant::now();
-        match self.database.run(step, self.report).await {
+        match self.database.run(statement, self.report).await {
             Ok(ran) => {
                 (self.report)(Event::StatementDone {
                     version: planned.version,

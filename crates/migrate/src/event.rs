@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::plan::Direction;
+use crate::direction::Direction;
 
 /// Receives what happens. Called between statements, so it should not take long.
 pub(crate) type Report<'a> = dyn FnMut(Event) + Send + 'a;

@@ -10,15 +10,16 @@
 //! Columns that are missing (a table of an older release) or unknown (of a newer one) do no harm:
 //! rows are read by name, and what is missing is added before the first write.
 
-pub(crate) mod records;
 pub(crate) mod sql;
+mod step_record;
 mod text;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Direction;
+use crate::direction::Direction;
+pub(crate) use step_record::StepRecord;
 pub(crate) use text::{compress, decompress};
 
 /// One row of `_migrations`.

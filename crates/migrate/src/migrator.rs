@@ -1,6 +1,6 @@
 //! The runner: connects, and leaves the rest to the engine.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::adopt::{Adopted, Tool};
 use crate::clock::{Clock, wall_clock};
@@ -8,40 +8,14 @@ use crate::database::Database;
 use crate::engine::{Engine, MakePlan, read_history};
 use crate::error::Context;
 use crate::event::Report;
-use crate::journal::records::Journal;
 use crate::journal::{Decision, History};
 use crate::mysql::MySql;
 use crate::plan::{self, DownOptions, Plan, UpOptions};
+use crate::recorder::Journal;
 use crate::repair::{self, Choice, StepId};
 use crate::sqlite::Sqlite;
 use crate::takeover::{self, There};
-use crate::wait::LOCK_TIMEOUT;
-use crate::{Applied, Event, MigrateError, Migrations, Status, Target, mysql, run_by};
-
-/// How long a change of the schema waits for other transactions by default, in one attempt.
-const LOCK_WAIT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a runner waits for, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// For another runner. MySQL counts whole seconds.
-    pub lock_timeout: Duration,
-    /// For other transactions to let go of a table, in one attempt: everybody else who wants the
-    /// table waits behind a statement that waits. Whole seconds, at least one. MySQL and MariaDB.
-    pub lock_wait_timeout: Duration,
-    /// For one statement, which the server then ends. MySQL and MariaDB.
-    pub statement_timeout: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            lock_timeout: LOCK_TIMEOUT,
-            lock_wait_timeout: LOCK_WAIT_TIMEOUT,
-            statement_timeout: None,
-        }
-    }
-}
+use crate::{Applied, Event, Limits, MigrateError, Migrations, Status, Target, mysql, run_by};
 
 /// Migrations and the database they belong to. Connects only when asked to do something, with one
 /// connection of its own, and closes it again.

@@ -5,7 +5,6 @@
 
 mod catalogue;
 mod lock;
-mod online;
 mod progress;
 mod server;
 
@@ -18,13 +17,11 @@ use tokio::time::{sleep, timeout};
 use crate::database::{Arg, Begun, Database, Ran, RunError, bind};
 use crate::error::Context;
 use crate::event::Report;
-use crate::journal::records::StepRecord;
-use crate::journal::{Images, Row, StepRow, sql};
-use crate::migrator::Limits;
-use crate::plan::Step;
+use crate::journal::{Images, Row, StepRecord, StepRow, sql};
+use crate::limits::Limits;
 use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Meaning, Name};
-use crate::{Event, MigrateError};
+use crate::{Event, MigrateError, online};
 use lock::Lock;
 use progress::Monitor;
 
@@ -130,10 +127,10 @@ impl MySql {
     /// Runs a change of the schema: waits for other transactions, but not for long at a time.
     async fn change_schema(
         &mut self,
-        step: &Step,
+        statement: &ScriptStatement,
         report: &mut Report<'_>,
     ) -> Result<Ran, RunError> {
-        let attempts = online::attempts(&step.statement);
+        let attempts = online::attempts(statement);
         let mut waited = 1;
         let mut refusals = Vec::new();
         for attempt in attempts {
@@ -238,14 +235,18 @@ impl Database for MySql {
         Ok(())
     }
 
-    async fn run(&mut self, step: &Step, report: &mut Report<'_>) -> Result<Ran, RunError> {
-        if matches!(step.statement.meaning, Meaning::Ddl(_)) {
-            return self.change_schema(step, report).await;
+    async fn run(
+        &mut self,
+        statement: &ScriptStatement,
+        report: &mut Report<'_>,
+    ) -> Result<Ran, RunError> {
+        if matches!(statement.meaning, Meaning::Ddl(_)) {
+            return self.change_schema(statement, report).await;
         }
-        let text = &step.statement.text;
+        let text = &statement.text;
         let rows = self.execute(text, report).await;
         let rows = rows.map_err(|error| self.refused(&error, ""))?;
-        if matches!(step.statement.meaning, Meaning::Session { .. })
+        if matches!(statement.meaning, Meaning::Session { .. })
             && text.to_ascii_lowercase().contains("autocommit")
         {
             // The journal's rows must not wait for a commit that a kill would prevent.
@@ -303,15 +304,6 @@ pub(crate) fn settings(limits: Limits) -> String {
          sql_mode = '{SQL_MODE}', time_zone = '+00:00', lock_wait_timeout = {seconds}, \
          innodb_lock_wait_timeout = {seconds}"
     )
-}
-
-/// The ways in which a statement would alter a table, in the order in which they are tried; nothing
-/// where it runs as it stands.
-pub(crate) fn ways(statement: &ScriptStatement) -> Vec<&'static str> {
-    match online::attempts(statement).as_slice() {
-        [only] => only.algorithm.into_iter().collect(),
-        attempts => attempts.iter().map(|way| way.algorithm.unwrap_or("copy")).collect(),
-    }
 }
 
 async fn execute(connection: &mut MySqlConnection, sql: &str) -> sqlx::Result<u64> {

@@ -1,31 +1,12 @@
 //! What a run would do, as a plain value: made from files and journal alone, before anything runs.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::journal::{History, Row, StepRow, StepState};
 use crate::source::script::{Script, ScriptStatement};
 use crate::sql::meaning::Meaning;
 use crate::status::{State, Status};
-use crate::{Dialect, MigrateError, Migration, Migrations, mysql};
-
-/// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Applying.
-    Up,
-    /// Taking back.
-    Down,
-}
-
-impl Direction {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        }
-    }
-}
+use crate::{Dialect, Direction, MigrateError, Migration, Migrations, online};
 
 /// What becomes of files that are older than the newest that was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -118,7 +99,7 @@ impl Plan {
 fn listed_step(step: &Step, how: How) -> ListedStep {
     let ways = match how {
         How::OneTransaction => vec![],
-        How::StepByStep => mysql::ways(&step.statement),
+        How::StepByStep => online::ways(&step.statement),
     };
     ListedStep {
         ways,

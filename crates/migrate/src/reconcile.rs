@@ -80,7 +80,8 @@ fn partly(effects: &[(Effect, bool)]) -> Verdict {
 mod tests {
     use super::*;
     use crate::Dialect;
-    use crate::sql::meaning::{Name, meaning};
+    use crate::sql::classify::meaning;
+    use crate::sql::meaning::Name;
     use crate::sql::split::split;
 
     fn image(table: &str, definition: Option<&str>) -> Images {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::direction::Direction;
 use crate::journal::{Decision, History, Images, StepRow, StepState};
-use crate::plan::Direction;
 use crate::source::script::Script;
 use crate::{Dialect, MigrateError, Migrations};
 

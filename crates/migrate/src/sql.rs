@@ -1,6 +1,7 @@
 //! SQL texts: taken apart into statements, and what each of them means. Pure; knows no database.
 
 pub(crate) mod act;
+pub(crate) mod classify;
 pub(crate) mod column;
 pub(crate) mod directive;
 pub(crate) mod lexer;

@@ -12,8 +12,8 @@ use crate::database::{Arg, Begun, Database, Ran, RunError, bind};
 use crate::error::Context;
 use crate::event::Report;
 use crate::journal::{Images, Row, StepRow, sql};
-use crate::migrator::Limits;
-use crate::plan::Step;
+use crate::limits::Limits;
+use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Name};
 use crate::wait::Wait;
 use crate::{Event, MigrateError};
@@ -162,9 +162,13 @@ impl Database for Sqlite {
         })
     }
 
-    async fn run(&mut self, step: &Step, _report: &mut Report<'_>) -> Result<Ran, RunError> {
-        let statement = sqlx::raw_sql(AssertSqlSafe(step.statement.text.as_str()));
-        match statement.execute(&mut self.connection).await {
+    async fn run(
+        &mut self,
+        statement: &ScriptStatement,
+        _report: &mut Report<'_>,
+    ) -> Result<Ran, RunError> {
+        let query = sqlx::raw_sql(AssertSqlSafe(statement.text.as_str()));
+        match query.execute(&mut self.connection).await {
             Ok(done) => Ok(Ran { rows: done.rows_affected(), algorithm: None }),
             // Nothing can be lost here: the transaction ends with this process at the latest.
             Err(error) => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::direction::Direction;
 use crate::journal::{History, Row, StepState};
-use crate::plan::Direction;
 use crate::source::script::Script;
 use crate::{Dialect, Migration, Migrations, clock};
 

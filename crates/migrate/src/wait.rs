@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// What a runner waits by default: long enough for another one to finish a slow migration.
-pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_mins(5);
-
 /// A wait that has begun and has a limit. Monotonic: setting the clock does not stretch it.
 pub(crate) struct Wait {
     begun: Instant,

@@ -9,8 +9,9 @@ use super::schema::Schema;
 use super::suppress::{self, Allowances};
 use crate::Dialect;
 use crate::sql::act::{Act, Clause, act};
+use crate::sql::classify::meaning;
 use crate::sql::lexer::{Kind, Lexer};
-use crate::sql::meaning::{Effect, Meaning, meaning};
+use crate::sql::meaning::{Effect, Meaning};
 use crate::sql::split::{Statement, split};
 
 /// What all rules find. `together` says that all new files are one release; else each is its own.

@@ -2,8 +2,9 @@
 
 use crate::Dialect;
 use crate::checksum::sha256_hex;
+use crate::sql::classify::meaning;
 use crate::sql::directive;
-use crate::sql::meaning::{Meaning, Transaction, meaning};
+use crate::sql::meaning::{Meaning, Transaction};
 use crate::sql::split::split;
 
 /// The statements of one file.

@@ -1,9 +1,9 @@
 //! What holds for every text, whatever is in it. Checked on made-up texts by a test, and for longer
 //! by `fuzz/`.
 
+use super::classify::meaning;
 use super::directive::directives;
 use super::lexer::Lexer;
-use super::meaning::meaning;
 use super::split::split;
 use crate::Dialect;
 

@@ -10,15 +10,15 @@ use crate::sql::meaning::Meaning;
 
 /// One way to run a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Attempt {
-    pub(super) text: String,
-    pub(super) algorithm: Option<&'static str>,
+pub(crate) struct Attempt {
+    pub(crate) text: String,
+    pub(crate) algorithm: Option<&'static str>,
     /// Whether another way is tried, or a person asked, when the server can't do it like that.
-    pub(super) may_be_refused: bool,
+    pub(crate) may_be_refused: bool,
 }
 
 /// The ways to run a change of the schema, in the order in which to try them.
-pub(super) fn attempts(statement: &ScriptStatement) -> Vec<Attempt> {
+pub(crate) fn attempts(statement: &ScriptStatement) -> Vec<Attempt> {
     let plain = Attempt { text: statement.text.clone(), algorithm: None, may_be_refused: false };
     let Meaning::Ddl(ddl) = &statement.meaning else { return vec![plain] };
     let Some(alter) = &ddl.alter else { return vec![plain] };
@@ -45,15 +45,24 @@ pub(super) fn attempts(statement: &ScriptStatement) -> Vec<Attempt> {
     attempts
 }
 
+/// The ways in which a statement would alter a table, in the order in which they are tried; nothing
+/// where it runs as it stands.
+pub(crate) fn ways(statement: &ScriptStatement) -> Vec<&'static str> {
+    match attempts(statement).as_slice() {
+        [only] => only.algorithm.into_iter().collect(),
+        attempts => attempts.iter().map(|way| way.algorithm.unwrap_or("copy")).collect(),
+    }
+}
+
 /// Whether the server says that it can't do it in this way.
-pub(super) fn is_refusal(number: Option<u16>) -> bool {
+pub(crate) fn is_refusal(number: Option<u16>) -> bool {
     // ER_ALTER_OPERATION_NOT_SUPPORTED, the same with a reason; and ER_UNKNOWN_ALTER_ALGORITHM of
     // servers that don't know INSTANT.
     matches!(number, Some(1845 | 1846 | 1800))
 }
 
 /// What a person is told when only a copy would do.
-pub(super) fn needs_copy(refusals: &[String]) -> String {
+pub(crate) fn needs_copy(refusals: &[String]) -> String {
     let why = refusals.last().map(String::as_str).unwrap_or_default();
     format!(
         "the table would have to be copied, and nobody could write to it meanwhile: {why}. If the \

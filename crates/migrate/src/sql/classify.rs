@@ -1,0 +1,152 @@
+//! From a statement's words to its meaning.
+
+use std::collections::BTreeMap;
+
+use super::alter::alter_table;
+use super::create::{create, drop_object};
+use super::lexer::Kind;
+use super::meaning::{Ddl, Effect, Meaning, Name, Transaction};
+use super::split::Statement;
+use super::words::{Words, is};
+use crate::Dialect;
+
+/// What a statement does.
+pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
+    let mut words = Words::new(dialect, statement.text);
+    let first = words.word();
+    words.next();
+    match first.as_str() {
+        "create" => create(words),
+        "drop" => drop_object(words),
+        "alter" => alter(words),
+        "rename" if words.eat_any(&["table", "tables"]) => rename_tables(&words),
+        "insert" | "update" | "delete" | "replace" | "load" | "import" => Meaning::Dml,
+        "with" => match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
+            Some("select") => select(&words),
+            Some(_) => Meaning::Dml,
+            None => Meaning::Opaque,
+        },
+        "select" => select(&words),
+        "explain" | "describe" | "desc" if words.word() == "analyze" => {
+            match words.first_of(&["insert", "update", "delete", "replace"]) {
+                Some(_) => Meaning::Opaque,
+                None => Meaning::Read,
+            }
+        }
+        "show" | "explain" | "describe" | "desc" | "table" | "values" | "help" => Meaning::Read,
+        "set" => set(&mut words),
+        "use" => Meaning::Session { repeatable: true },
+        "prepare" | "deallocate" => Meaning::Session { repeatable: false },
+        "begin" if words.word() == "not" => Meaning::Opaque,
+        "begin" => Meaning::Transaction(Transaction::Begin),
+        "start" if words.word() == "transaction" => Meaning::Transaction(Transaction::Begin),
+        "commit" | "end" => Meaning::Transaction(Transaction::Commit),
+        "rollback" => Meaning::Transaction(Transaction::Rollback),
+        "savepoint" | "release" => Meaning::Transaction(Transaction::Savepoint),
+        "xa" => Meaning::Transaction(Transaction::Xa),
+        "lock" if words.eat_any(&["table", "tables"]) => {
+            Meaning::Transaction(Transaction::LockTables)
+        }
+        "unlock" => Meaning::Transaction(Transaction::UnlockTables),
+        // MariaDB runs the statement.
+        "analyze" if !words.eat_any(&["table", "tables", "local", "no_write_to_binlog"]) => {
+            match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
+                Some("select") => Meaning::Read,
+                Some(_) => Meaning::Dml,
+                None => Meaning::Repeatable,
+            }
+        }
+        "truncate" | "analyze" | "optimize" | "check" | "checksum" | "repair" | "flush"
+        | "grant" | "revoke" | "pragma" | "reindex" | "vacuum" | "cache" | "comment" => {
+            Meaning::Repeatable
+        }
+        _ => Meaning::Opaque,
+    }
+}
+
+fn alter(mut words: Words<'_>) -> Meaning {
+    while words.eat_any(&["online", "ignore"]) {}
+    if words.eat(&["table"]) {
+        return alter_table(words).map_or(Meaning::Opaque, Meaning::Ddl);
+    }
+    // ALTER VIEW, EVENT, PROCEDURE, DATABASE, USER: they say what it is afterwards.
+    Meaning::Repeatable
+}
+
+fn rename_tables(words: &Words<'_>) -> Meaning {
+    // One after the other, so that in a swap (a to t, b to a, t to b) the last word counts.
+    let mut there: BTreeMap<Name, bool> = BTreeMap::new();
+    for part in words.parts() {
+        let mut part = Words::of(&part);
+        part.eat_if();
+        let from = part.name();
+        part.eat(&["to"]);
+        let Some((from, to)) = from.zip(part.name()) else { return Meaning::Opaque };
+        there.insert(from, false);
+        there.insert(to, true);
+    }
+    let effect = |(table, there): (&Name, &bool)| {
+        let table = table.clone();
+        if *there {
+            Effect::TableExists { table, columns: vec![] }
+        } else {
+            Effect::TableGone { table }
+        }
+    };
+    let effects = there.iter().map(effect).collect();
+    let tables = there.keys().cloned().collect();
+    Meaning::Ddl(Ddl { verb: "RENAME TABLE", effects, tables, repeatable: false, alter: None })
+}
+
+fn select(words: &Words<'_>) -> Meaning {
+    // SELECT @x := 1
+    let assigns = words
+        .rest()
+        .windows(2)
+        .any(|pair| matches!(pair, [colon, equals] if colon.text == ":" && equals.text == "="));
+    if assigns {
+        return Meaning::Session { repeatable: false };
+    }
+    match words.first_of(&["into"]) {
+        Some(_) if words.has(&["outfile", "dumpfile"]) => Meaning::Opaque,
+        Some(_) => Meaning::Session { repeatable: false },
+        None => Meaning::Read,
+    }
+}
+
+fn set(words: &mut Words<'_>) -> Meaning {
+    let first = words.word();
+    if first == "statement" {
+        // MariaDB's SET STATEMENT setting = value FOR a statement.
+        return match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
+            Some("select") => Meaning::Read,
+            Some(_) => Meaning::Dml,
+            None => Meaning::Opaque,
+        };
+    }
+    if matches!(first.as_str(), "global" | "persist" | "persist_only" | "password" | "default")
+        || first.starts_with("@@global")
+        || first.starts_with("@@persist")
+    {
+        return Meaning::Repeatable;
+    }
+    // A variable that something was called for, or a subquery, may be another the next time.
+    let repeatable = words.parts().iter().all(|part| {
+        let part = Words::of(part);
+        let variable = part.word();
+        let of_user = variable.starts_with('@') && !variable.starts_with("@@");
+        // Something is called, also without parentheses (CURRENT_TIMESTAMP).
+        let calls = part.rest().iter().skip(1).any(|token| {
+            token.text == "("
+                || (token.kind == Kind::Word
+                    && !token.text.starts_with('@')
+                    && !["true", "false", "null"].iter().any(|word| is(*token, word)))
+        });
+        !(of_user && calls)
+    });
+    Meaning::Session { repeatable }
+}
+
+#[cfg(test)]
+#[path = "classify_tests.rs"]
+mod tests;
