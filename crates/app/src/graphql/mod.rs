@@ -8,6 +8,7 @@ mod errors;
 mod guard;
 pub mod http;
 mod loaders;
+mod merge;
 mod nulls;
 mod reply;
 pub mod schema;
@@ -140,10 +141,11 @@ impl Graph {
                 format!("The document has more than {} bytes.", guard::MAX_DOCUMENT_BYTES);
             return Err(Reply::refused(&message, errors::VALIDATION_FAILED, &request_id));
         }
-        let document = parse_query(surrogates::join(&query))
+        let mut document = parse_query(surrogates::join(&query))
             .map_err(|error| Reply::unparsed(error.into(), &request_id))?;
         guard::check(&document)
             .map_err(|why| Reply::refused(&why, errors::VALIDATION_FAILED, &request_id))?;
+        merge::mutations(&mut document);
         let definition = selected(&document, operation_name.as_deref())
             .map_err(|why| Reply::refused(why, errors::VALIDATION_FAILED, &request_id))?;
         let kind = definition.ty;

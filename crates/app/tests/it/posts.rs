@@ -7,6 +7,7 @@ use crate::support::{Answer, Person, TestDatabase, TestServer, Value, json};
 migrate::on_every_database!(
     a_post_belongs_to_whoever_wrote_it,
     a_post_is_deleted_by_its_author_only,
+    a_mutation_that_is_selected_twice_runs_once,
     an_id_is_not_given_again_after_the_newest_post_is_deleted,
     texts_are_checked,
     any_script_survives,
@@ -40,6 +41,26 @@ async fn a_post_belongs_to_whoever_wrote_it(database: TestDatabase) {
 async fn delete(person: &Person<'_>, id: i64) -> Answer {
     let mutation = "mutation($id: Int!) { deletePost(postId: $id) { success } }";
     person.ask(mutation, json!({ "id": id })).await
+}
+
+async fn a_mutation_that_is_selected_twice_runs_once(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let ada = server.join("ada").await;
+    let mutation = "mutation { addPost(post: { text: \"one\" }) { id }
+        other: addPost(post: { text: \"two\" }) { text }
+        addPost(post: { text: \"one\" }) { text } }";
+    let answer = ada.ask(mutation, json!({})).await;
+    assert!(answer.ok()["addPost"]["id"].is_number());
+    assert_eq!(answer.ok()["addPost"]["text"], "one");
+    assert_eq!(answer.ok()["other"]["text"], "two");
+    let posts = ada.ask("{ posts { text } }", json!({})).await;
+    assert_eq!(posts.ok()["posts"], json!([{ "text": "two" }, { "text": "one" }]));
+    // What can't be one is refused, and nothing runs.
+    let conflict = "mutation { addPost(post: { text: \"one\" }) { id }
+        addPost(post: { text: \"two\" }) { id } }";
+    assert_eq!(ada.ask(conflict, json!({})).await.code(), "GRAPHQL_VALIDATION_FAILED");
+    let posts = ada.ask("{ posts { text } }", json!({})).await;
+    assert_eq!(posts.ok()["posts"].as_array().unwrap().len(), 2);
 }
 
 async fn a_post_is_deleted_by_its_author_only(database: TestDatabase) {
