@@ -3,6 +3,8 @@
 //! A checkout on Windows, an editor that adds a byte order mark and one that adds a last newline
 //! must not make an applied migration look edited. Anything else does, a comment included.
 
+use std::fmt;
+
 use sha2::{Digest as _, Sha256};
 
 /// The text that is both hashed and sent to the database: no byte order mark, line ends as LF, no
@@ -13,24 +15,35 @@ pub(crate) fn normalise(text: &str) -> String {
     text.trim_end().replace("\r\n", "\n")
 }
 
-/// What tells whether a file is the one that was applied: its text without the white space at the
-/// ends of lines, which editors take away.
-pub(crate) fn checksum(normalised: &str) -> String {
-    if normalised.lines().all(|line| line.trim_end().len() == line.len()) {
-        return sha256_hex(normalised);
+/// What tells whether a file is the one that was applied: the SHA-256 of its text without the white
+/// space at the ends of lines, which editors take away. Shown as 64 lower-case hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Checksum([u8; 32]);
+
+impl Checksum {
+    pub(crate) fn of(normalised: &str) -> Self {
+        if normalised.lines().all(|line| line.trim_end().len() == line.len()) {
+            return Self(Sha256::digest(normalised).into());
+        }
+        let lines: Vec<&str> = normalised.lines().map(str::trim_end).collect();
+        Self(Sha256::digest(lines.join("\n")).into())
     }
-    let lines: Vec<&str> = normalised.lines().map(str::trim_end).collect();
-    sha256_hex(&lines.join("\n"))
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
 }
 
 /// SHA-256 of `text` in 64 lower-case hex digits.
 pub(crate) fn sha256_hex(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
     let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('?');
-    for byte in Sha256::digest(text.as_bytes()) {
-        hex.extend([digit(byte >> 4), digit(byte & 0xf)]);
-    }
-    hex
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 #[cfg(test)]
@@ -55,9 +68,10 @@ mod tests {
 
     #[test]
     fn white_space_at_the_end_of_a_line_does_not_change_the_checksum() {
-        assert_eq!(checksum("SELECT 1; \n\t\nSELECT 2;"), checksum("SELECT 1;\n\nSELECT 2;"));
-        assert_eq!(checksum("SELECT 1;\nSELECT 2;"), sha256_hex("SELECT 1;\nSELECT 2;"));
-        assert_ne!(checksum("SELECT 1;\n SELECT 2;"), checksum("SELECT 1;\nSELECT 2;"));
+        let of = |text| Checksum::of(text).to_string();
+        assert_eq!(of("SELECT 1; \n\t\nSELECT 2;"), of("SELECT 1;\n\nSELECT 2;"));
+        assert_eq!(of("SELECT 1;\nSELECT 2;"), sha256_hex("SELECT 1;\nSELECT 2;"));
+        assert_ne!(of("SELECT 1;\n SELECT 2;"), of("SELECT 1;\nSELECT 2;"));
     }
 
     #[test]

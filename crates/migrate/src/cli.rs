@@ -250,7 +250,7 @@ pub async fn run(
         }
         Verb::Plan { json, options } => {
             let plan = migrator.plan(options.options()).await?;
-            let findings = findings_about(&plan, migrator);
+            let findings = findings_about(&plan, migrator)?;
             report::plan(out, &plan, migrator.session(), &findings, *json)?;
             Ok(0)
         }
@@ -289,13 +289,16 @@ pub async fn run(
 }
 
 /// What `lint` has to say about the files that would be applied on this database.
-fn findings_about(plan: &Plan, migrator: &Migrator) -> Vec<Finding> {
+fn findings_about(plan: &Plan, migrator: &Migrator) -> Result<Vec<Finding>, MigrateError> {
+    if plan.is_empty() {
+        return Ok(Vec::new());
+    }
     let only = Some(migrator.target().dialect());
     let options = LintOptions { only, ..LintOptions::default() };
     let files: Vec<String> = plan.listing().into_iter().map(|planned| planned.file).collect();
-    let mut findings = crate::lint::lint(migrator.migrations(), &options);
+    let mut findings = crate::lint::lint(migrator.migrations(), &options)?;
     findings.retain(|finding| files.contains(&finding.file));
-    findings
+    Ok(findings)
 }
 
 async fn verify(

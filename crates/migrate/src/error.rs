@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use crate::Dialect;
 use crate::event::Holder;
+use crate::{Dialect, SourceError};
 
 /// Why [`Migrator`](crate::Migrator) gave up. Each text is complete: it names the database or the
 /// file, the cause in the database's own words, and what to do; so causes are not repeated through
 /// [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
+    /// A file that was read before can't be read again, or is another one by now.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// No connection.
     #[error("cannot connect to {target}: {reason}{}", connect_hint(.reason))]
     Connect {

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::{Dialect, Migrations};
+use crate::{Dialect, Migrations, SourceError};
 pub use explain::{explain, rules};
 pub use online::{Online, Server, predict};
 pub use render::{Format, render};
@@ -66,9 +66,9 @@ pub struct LintOptions {
     pub only: Option<Dialect>,
 }
 
-/// Everything that the rules find, by file and line.
-pub fn lint(migrations: &Migrations, options: &LintOptions) -> Vec<Finding> {
-    let mut files = file::files(migrations, options.since.as_ref().map(|since| &since.new));
+/// Everything that the rules find, by file and line. Fails if a file can't be read again.
+pub fn lint(migrations: &Migrations, options: &LintOptions) -> Result<Vec<Finding>, SourceError> {
+    let mut files = file::files(migrations, options.since.as_ref().map(|since| &since.new))?;
     if let Some(only) = options.only {
         files.retain(|file| file.dialect.is_none_or(|dialect| dialect == only));
         for file in &mut files {
@@ -83,7 +83,7 @@ pub fn lint(migrations: &Migrations, options: &LintOptions) -> Vec<Finding> {
         (&a.file, a.line, a.rule, &a.message).cmp(&(&b.file, b.line, b.rule, &b.message))
     });
     findings.dedup();
-    findings
+    Ok(findings)
 }
 
 /// Whether any of them is an error.

@@ -10,8 +10,11 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection, Row as _};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, FromRow as _, MySqlConnection, Row as _,
+};
 use tokio::time::{sleep, timeout};
 
 use crate::database::{Arg, Begun, Database, Ran, RunError, bind};
@@ -271,15 +274,15 @@ impl Database for MySql {
 
     async fn rows(&mut self) -> sqlx::Result<Vec<Row>> {
         // Asking first whether the table is there would be one more round trip at every start.
-        let rows = sqlx::raw_sql(sql::READ_ROWS).fetch_all(&mut self.connection).await;
-        let rows = absent_is_empty(rows)?;
-        rows.iter().map(sqlx::FromRow::from_row).collect()
+        let rows = sqlx::raw_sql(sql::READ_ROWS).fetch(&mut self.connection);
+        let rows = rows.map(|row| Row::from_row(&row?));
+        absent_is_empty(rows.try_collect().await)
     }
 
     async fn steps(&mut self) -> sqlx::Result<Vec<StepRow>> {
         let rows = sqlx::raw_sql(sql::READ_STEPS).fetch_all(&mut self.connection).await;
         let rows = absent_is_empty(rows)?;
-        rows.iter().map(|row| <StepRecord as sqlx::FromRow<_>>::from_row(row)?.try_into()).collect()
+        rows.iter().map(|row| StepRecord::from_row(row)?.try_into()).collect()
     }
 
     async fn text(&mut self, version: i64) -> sqlx::Result<Option<Vec<u8>>> {

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::journal::{History, Row, StepRow, StepState};
 use crate::source::script::{Script, ScriptStatement};
 use crate::sql::meaning::Meaning;
-use crate::status::{State, Status};
-use crate::{Dialect, Direction, MigrateError, Migration, Migrations, online};
+use crate::status::{self, Standing, State, standings};
+use crate::{Dialect, Direction, MigrateError, Migration, Migrations, SourceError, online};
 
 /// What becomes of files that are older than the newest that was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -170,43 +170,42 @@ pub(crate) fn up(
     history: &History,
     options: UpOptions,
 ) -> Result<Plan, MigrateError> {
-    let status = Status::new(migrations, dialect, history);
-    if let Some(needed) = status.too_old() {
+    let standings = standings(migrations, dialect, history);
+    if let Some(needed) = status::too_old(&standings) {
         let newest = migrations.iter().next_back().map_or(0, Migration::version);
         return Err(MigrateError::TooOld { needed, newest });
     }
     if let Some(row) = history.rows.iter().find(|row| row.undo_started_at.is_some()) {
         return Err(MigrateError::UndoUnfinished { version: row.version, name: row.name.clone() });
     }
-    refuse_edited(migrations, dialect, history, &status)?;
+    refuse_edited(dialect, history, &standings)?;
     if options.out_of_order == OutOfOrder::Error {
-        refuse_disorder(migrations, dialect, &status)?;
+        refuse_disorder(migrations, dialect, &standings)?;
     }
-    let todo = status.entries.iter().filter(|entry| {
-        matches!(entry.state, State::Pending | State::Failed { .. })
-            && options.to.is_none_or(|to| entry.version <= to)
+    let todo = standings.iter().filter(|standing| {
+        matches!(standing.state, State::Pending | State::Failed { .. })
+            && options.to.is_none_or(|to| standing.version <= to)
     });
     let planned = todo
-        .filter_map(|entry| migrations.get(entry.version))
+        .filter_map(|standing| standing.migration)
         .map(|migration| planned_up(migration, dialect, history));
     Ok(Plan { migrations: planned.collect::<Result<_, _>>()? })
 }
 
 fn refuse_edited(
-    migrations: &Migrations,
     dialect: Dialect,
     history: &History,
-    status: &Status,
+    standings: &[Standing<'_>],
 ) -> Result<(), MigrateError> {
-    let edited = status.entries.iter().filter(|entry| entry.state == State::Edited);
+    let edited = standings.iter().filter(|standing| standing.state == State::Edited);
     let edited: Vec<(String, Option<String>)> = edited
-        .filter_map(|entry| migrations.get(entry.version))
+        .filter_map(|standing| standing.migration)
         .map(|migration| {
             let applied = history.texts.get(&migration.version());
-            let diff = applied.map(|applied| diff(applied, migration.up(dialect)));
-            (migration.file(dialect), diff)
+            let diff = |applied: &String| migration.up(dialect).map(|file| diff(applied, &file));
+            Ok((migration.file(dialect), applied.map(diff).transpose()?))
         })
-        .collect();
+        .collect::<Result<_, SourceError>>()?;
     if edited.is_empty() { Ok(()) } else { Err(MigrateError::Edited { files: edited }) }
 }
 
@@ -216,14 +215,15 @@ pub(crate) fn disagreements(
     dialect: Dialect,
     history: &History,
 ) -> Vec<String> {
-    let status = Status::new(migrations, dialect, history);
+    let standings = standings(migrations, dialect, history);
     let mut found = Vec::new();
-    found.extend(refuse_edited(migrations, dialect, history, &status).err());
-    found.extend(refuse_disorder(migrations, dialect, &status).err());
+    found.extend(refuse_edited(dialect, history, &standings).err());
+    found.extend(refuse_disorder(migrations, dialect, &standings).err());
     let mut sentences: Vec<String> = found.iter().map(ToString::to_string).collect();
-    for entry in &status.entries {
-        let (version, name) = (entry.version, &entry.name);
-        match &entry.state {
+    for standing in &standings {
+        let version = standing.version;
+        let name = standing.row.map_or("", |row| &row.name);
+        match &standing.state {
             State::Failed { statement, .. } => {
                 let at = statement.map(|at| format!(" at statement {at}")).unwrap_or_default();
                 sentences.push(format!("{version}_{name} was begun and is not finished{at}"));
@@ -247,20 +247,18 @@ pub(crate) fn diff(applied: &str, file: &str) -> String {
 fn refuse_disorder(
     migrations: &Migrations,
     dialect: Dialect,
-    status: &Status,
+    standings: &[Standing<'_>],
 ) -> Result<(), MigrateError> {
-    let newest_applied = status
-        .entries
+    let newest_applied = standings
         .iter()
-        .filter(|entry| !matches!(entry.state, State::Pending))
-        .map(|entry| entry.version)
+        .filter(|standing| !matches!(standing.state, State::Pending))
+        .map(|standing| standing.version)
         .max();
     if let Some(newest) = newest_applied {
-        let late: Vec<String> = status
-            .entries
+        let late: Vec<String> = standings
             .iter()
-            .filter(|entry| entry.state == State::Pending && entry.version < newest)
-            .filter_map(|entry| migrations.get(entry.version))
+            .filter(|standing| standing.state == State::Pending && standing.version < newest)
+            .filter_map(|standing| standing.migration)
             .map(|migration| migration.file(dialect))
             .collect();
         if !late.is_empty() {
@@ -268,11 +266,11 @@ fn refuse_disorder(
         }
     }
     let newest_file = migrations.iter().next_back().map_or(0, Migration::version);
-    let missing: Vec<String> = status
-        .entries
+    let missing: Vec<String> = standings
         .iter()
-        .filter(|entry| entry.state == State::Unknown && entry.version < newest_file)
-        .map(|entry| format!("{}_{}", entry.version, entry.name))
+        .filter(|standing| standing.state == State::Unknown && standing.version < newest_file)
+        .filter_map(|standing| standing.row)
+        .map(|row| format!("{}_{}", row.version, row.name))
         .collect();
     if missing.is_empty() { Ok(()) } else { Err(MigrateError::Missing { migrations: missing }) }
 }
@@ -288,7 +286,8 @@ fn planned_up(
     if row.is_some_and(|row| row.run_by.is_none() && row.finished_at.is_none()) {
         return Err(MigrateError::Interrupted { file, version: migration.version() });
     }
-    let script = parse(dialect, &file, migration.up(dialect))?;
+    let text = migration.up(dialect)?.into_owned();
+    let script = parse(dialect, &file, &text)?;
     let min_version = script.min_version;
     let (how, steps) = steps(dialect, &file, script, migration, Direction::Up, history)?;
     Ok(Planned {
@@ -297,7 +296,7 @@ fn planned_up(
         direction: Direction::Up,
         file,
         checksum: migration.checksum(dialect),
-        text: migration.up(dialect).to_owned(),
+        text,
         min_version,
         how,
         begun: row.is_some(),
@@ -353,11 +352,11 @@ fn planned_down(
     let Some(migration) = migrations.get(version) else {
         return Err(MigrateError::NoDown { migration: format!("{version}_{name}") });
     };
-    let Some(text) = migration.down(dialect) else {
+    let Some(text) = migration.down(dialect)? else {
         return Err(MigrateError::NoDown { migration: format!("{version}_{name}") });
     };
     let file = migration.down_file(dialect);
-    let script = parse(dialect, &file, text)?;
+    let script = parse(dialect, &file, &text)?;
     let (how, steps) = steps(dialect, &file, script, migration, Direction::Down, history)?;
     Ok(Planned {
         version,
@@ -365,7 +364,7 @@ fn planned_down(
         direction: Direction::Down,
         file,
         checksum: row.checksum.clone(),
-        text: text.to_owned(),
+        text: text.into_owned(),
         min_version: None,
         how,
         begun: row.undo_started_at.is_some(),

@@ -107,11 +107,12 @@ pub(crate) fn decide(
     }
     let direction = if undoing { Direction::Down } else { Direction::Up };
     let migration = migrations.get(id.version);
-    let text = migration.and_then(|migration| match direction {
-        Direction::Up => Some(migration.up(dialect)),
-        Direction::Down => migration.down(dialect),
-    });
-    let script = text.and_then(|text| Script::parse(dialect, text).ok());
+    let text = match (migration, direction) {
+        (Some(migration), Direction::Up) => Some(migration.up(dialect)?),
+        (Some(migration), Direction::Down) => migration.down(dialect)?,
+        (None, _) => None,
+    };
+    let script = text.and_then(|text| Script::parse(dialect, &text).ok());
     let statement = script
         .as_ref()
         .and_then(|script| script.statements.iter().find(|found| found.number == number));

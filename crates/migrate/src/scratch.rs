@@ -120,12 +120,11 @@ async fn run(options: &MySqlConnectOptions, sql: &str) -> sqlx::Result<()> {
 
 async fn there_and_back(scratch: &Target, migrations: &Migrations) -> Result<Trial, TrialError> {
     let migrator = Migrator::new(migrations.clone(), scratch.clone());
-    let dialect = scratch.dialect();
     let empty = empty_schema(scratch).await?;
     let applied = migrator.up(UpOptions::default(), |_| {}).await?.count;
     let schema = schema::dump(scratch).await?;
     let mut trial = Trial { applied, schema, ..Trial::default() };
-    let back = migrations.iter().rev().take_while(|migration| migration.down(dialect).is_some());
+    let back = migrations.iter().rev().take_while(|migration| migration.has_down());
     let back = back.count();
     if back == 0 {
         return Ok(trial);

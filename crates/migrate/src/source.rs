@@ -13,28 +13,47 @@ mod problem;
 pub(crate) mod script;
 pub(crate) mod sections;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::Dialect;
-use crate::checksum::{checksum, normalise};
+use crate::checksum::{Checksum, normalise};
 use file_name::{Direction, FileName};
 use parts::Habits;
 pub use problem::{Problem, SourceError};
 
-/// A text for every dialect, normalised.
+/// One text: what tells it from another, and the text itself unless it is read again when somebody
+/// asks for it.
 #[derive(Clone, Debug)]
-enum Text {
-    Portable(String),
-    Pair { mysql: String, sqlite: String },
+struct Text {
+    checksum: Checksum,
+    habits: Habits,
+    /// What the name of its file says: [`Direction::Both`] if that holds both ways.
+    written: Direction,
+    /// Normalised.
+    held: Option<Box<str>>,
 }
 
-impl Text {
-    fn on(&self, dialect: Dialect) -> &str {
+/// A text for every dialect.
+#[derive(Clone, Debug)]
+enum Texts {
+    Portable(Text),
+    Pair(Box<Pair>),
+}
+
+#[derive(Clone, Debug)]
+struct Pair {
+    mysql: Text,
+    sqlite: Text,
+}
+
+impl Texts {
+    fn on(&self, dialect: Dialect) -> &Text {
         match (self, dialect) {
-            (Self::Portable(text), _)
-            | (Self::Pair { mysql: text, .. }, Dialect::MySql)
-            | (Self::Pair { sqlite: text, .. }, Dialect::Sqlite) => text,
+            (Self::Portable(text), _) => text,
+            (Self::Pair(pair), Dialect::MySql) => &pair.mysql,
+            (Self::Pair(pair), Dialect::Sqlite) => &pair.sqlite,
         }
     }
 }
@@ -44,14 +63,12 @@ impl Text {
 pub struct Migration {
     version: i64,
     /// The file name up to the first dot, `0001_users`: the version as it was written.
-    stem: String,
-    name: String,
-    up: Text,
-    down: Option<Text>,
-    /// Whether one file holds both ways.
-    single: bool,
-    /// What was taken from the files' texts, by file.
-    habits: BTreeMap<String, Habits>,
+    stem: Box<str>,
+    up: Texts,
+    down: Option<Texts>,
+    /// Where its texts are read when they are asked for; those of thousands of migrations, of which
+    /// hardly one is pending, are not kept.
+    folder: Option<Arc<Path>>,
 }
 
 impl Migration {
@@ -62,42 +79,77 @@ impl Migration {
 
     /// Its name, without the version.
     pub fn name(&self) -> &str {
-        &self.name
+        self.stem.split_once('_').map_or("", |(_, name)| name)
     }
 
-    /// The SQL that applies it.
-    pub fn up(&self, dialect: Dialect) -> &str {
-        self.up.on(dialect)
+    /// The SQL that applies it. Fails if its file, which was read before, can't be read any more or
+    /// has changed since.
+    pub fn up(&self, dialect: Dialect) -> Result<Cow<'_, str>, SourceError> {
+        self.text(self.up.on(dialect), self.file(dialect), Direction::Up)
     }
 
-    /// The SQL that takes it back, if there is one.
-    pub fn down(&self, dialect: Dialect) -> Option<&str> {
-        self.down.as_ref().map(|text| text.on(dialect))
+    /// The SQL that takes it back, if there is one. Fails as [`up`](Self::up) does.
+    pub fn down(&self, dialect: Dialect) -> Result<Option<Cow<'_, str>>, SourceError> {
+        let Some(down) = &self.down else { return Ok(None) };
+        self.text(down.on(dialect), self.down_file(dialect), Direction::Down).map(Some)
+    }
+
+    /// Whether there is SQL that takes it back.
+    pub fn has_down(&self) -> bool {
+        self.down.is_some()
+    }
+
+    fn text<'a>(
+        &self,
+        text: &'a Text,
+        file: String,
+        way: Direction,
+    ) -> Result<Cow<'a, str>, SourceError> {
+        if let Some(held) = &text.held {
+            return Ok(Cow::Borrowed(held));
+        }
+        let read = folder::read_text(self.folder.as_deref().unwrap_or(Path::new(".")), &file);
+        let again = read.map(|read| {
+            let read = normalise(&read);
+            match (text.written, way) {
+                (Direction::Both, Direction::Down) => sections::sections(&read).1,
+                (Direction::Both, _) => Some(sections::sections(&read).0),
+                _ => Some(read),
+            }
+        });
+        match again {
+            Ok(Some(again)) if Checksum::of(&again) == text.checksum => Ok(Cow::Owned(again)),
+            Ok(_) => Err(Problem::Changed { file }.into()),
+            Err(problem) => Err(problem.into()),
+        }
     }
 
     /// SHA-256 (64 hex digits) of what [`up`](Self::up) gives for this dialect, whatever white
     /// space ends its lines.
     pub fn checksum(&self, dialect: Dialect) -> String {
-        checksum(self.up(dialect))
+        self.up.on(dialect).checksum.to_string()
     }
 
     /// The file that [`up`](Self::up) comes from, for messages.
     pub fn file(&self, dialect: Dialect) -> String {
-        self.file_of(&self.up, dialect, "up")
+        self.file_of(&self.up, dialect, self.up.on(dialect).written)
     }
 
     /// The file that [`down`](Self::down) comes from, or would come from, for messages.
     pub fn down_file(&self, dialect: Dialect) -> String {
-        self.file_of(self.down.as_ref().unwrap_or(&self.up), dialect, "down")
+        let up = self.up.on(dialect).written;
+        let otherwise = if up == Direction::Both { up } else { Direction::Down };
+        let written = self.down.as_ref().map_or(otherwise, |down| down.on(dialect).written);
+        self.file_of(self.down.as_ref().unwrap_or(&self.up), dialect, written)
     }
 
-    fn file_of(&self, text: &Text, dialect: Dialect, direction: &str) -> String {
-        let stem = &self.stem;
-        match text {
-            _ if self.single => format!("{stem}.sql"),
-            Text::Portable(_) => format!("{stem}.{direction}.sql"),
-            Text::Pair { .. } => format!("{stem}.{}.{direction}.sql", dialect.tag()),
-        }
+    fn file_of(&self, texts: &Texts, dialect: Dialect, written: Direction) -> String {
+        let of_pair = match texts {
+            Texts::Portable(_) => "",
+            Texts::Pair(_) => dialect.tag(),
+        };
+        let parts = [&*self.stem, of_pair, written.tag(), "sql"];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
     }
 }
 
@@ -110,12 +162,36 @@ impl Migrations {
     pub fn from_files<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, SourceError> {
+        let files = files.into_iter().collect();
+        Self::new(files, |(name, _)| name, |(_, text)| Ok((*text).into()), None)
+    }
+
+    /// From files, their names and texts; with a folder, the texts are not kept.
+    fn new<File>(
+        files: Vec<File>,
+        name: impl Fn(&File) -> &str,
+        read: impl for<'a> Fn(&'a File) -> Result<Cow<'a, str>, Problem>,
+        folder: Option<Arc<Path>>,
+    ) -> Result<Self, SourceError> {
         let mut problems = Vec::new();
-        let versions = group(files, &mut problems);
-        let migrations: Vec<Migration> = versions
-            .into_iter()
-            .filter_map(|(version, files)| files.complete(version, &mut problems))
-            .collect();
+        let mut versions = Vec::with_capacity(files.len());
+        for file in files {
+            match FileName::parse(name(&file)) {
+                Ok(None) => {}
+                Ok(Some(parsed)) => versions.push((parsed.version, file)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        versions.sort_by_key(|(version, _)| *version);
+        let mut migrations = Vec::with_capacity(versions.len());
+        for files in versions.chunk_by(|a, b| a.0 == b.0) {
+            let mut migration = Files::default();
+            for (_, file) in files {
+                migration.put(name(file), read(file), folder.is_none(), &mut problems);
+            }
+            migrations.extend(migration.complete(folder.clone(), &mut problems));
+        }
+        migrations.shrink_to_fit();
         if migrations.is_empty() && problems.is_empty() {
             problems.push(Problem::NoFiles);
         }
@@ -127,10 +203,16 @@ impl Migrations {
         Self::from_files(files.iter().copied())
     }
 
-    /// From a folder. Folders inside it are ignored.
+    /// From a folder. Folders inside it are ignored. All files are read, and what tells whether one
+    /// is changed is kept; a text is read again when it is needed.
     pub fn from_dir(dir: &Path) -> Result<Self, SourceError> {
-        let files = folder::read(dir)?;
-        Self::from_files(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        let names = folder::names(dir)?;
+        Self::new(
+            names,
+            String::as_str,
+            |name| folder::read_text(dir, name).map(Cow::Owned),
+            Some(dir.into()),
+        )
     }
 
     /// In the order of their versions.
@@ -146,83 +228,84 @@ impl Migrations {
 }
 
 /// The files of one version, as they come in.
+#[derive(Default)]
 struct Files {
+    version: i64,
     stem: String,
-    name: String,
     up: Slot,
     down: Slot,
-    single: bool,
-    habits: BTreeMap<String, Habits>,
 }
 
 /// The up files, or the down files, of one version.
 #[derive(Default)]
 struct Slot {
-    portable: Option<String>,
-    mysql: Option<String>,
-    sqlite: Option<String>,
+    portable: Option<Text>,
+    mysql: Option<Text>,
+    sqlite: Option<Text>,
 }
 
-fn group<'a>(
-    files: impl IntoIterator<Item = (&'a str, &'a str)>,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<i64, Files> {
-    let mut versions: BTreeMap<i64, Files> = BTreeMap::new();
-    for (file, text) in files {
-        let parsed = match FileName::parse(file) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) => continue,
-            Err(problem) => {
+impl Files {
+    /// Takes a file in, or reports why it can't be taken.
+    fn put(
+        &mut self,
+        file: &str,
+        text: Result<Cow<'_, str>, Problem>,
+        hold: bool,
+        problems: &mut Vec<Problem>,
+    ) {
+        let (parsed, text) = match (FileName::parse(file), text) {
+            (Ok(Some(parsed)), Ok(text)) => (parsed, text),
+            (Ok(None), _) => return,
+            (Err(problem), _) | (_, Err(problem)) => {
                 problems.push(problem);
-                continue;
+                return;
             }
         };
-        let habits = Habits::of(text);
-        let text = normalise(text);
-        if text.is_empty() {
-            problems.push(Problem::EmptyFile { file: file.to_owned() });
+        if self.stem.is_empty() {
+            (self.version, self.stem) = (parsed.version, parsed.stem.to_owned());
         }
-        let version = versions.entry(parsed.version).or_insert_with(|| Files {
-            stem: parsed.stem.to_owned(),
-            name: parsed.name.to_owned(),
-            up: Slot::default(),
-            down: Slot::default(),
-            single: parsed.direction == Direction::Both,
-            habits: BTreeMap::new(),
-        });
-        version.habits.insert(file.to_owned(), habits);
-        if version.stem != parsed.stem {
+        if self.stem != parsed.stem {
             problems.push(Problem::DuplicateVersion {
                 version: parsed.version,
-                first: version.stem.clone(),
+                first: self.stem.clone(),
                 second: parsed.stem.to_owned(),
             });
-            continue;
+            return;
         }
+        let habits = Habits::of(&text);
+        let normalised = normalise(&text);
+        if normalised.is_empty() {
+            problems.push(Problem::EmptyFile { file: file.to_owned() });
+        }
+        let text = |text: String| Text {
+            checksum: Checksum::of(&text),
+            habits,
+            written: parsed.direction,
+            held: hold.then(|| text.into()),
+        };
         let duplicate = match parsed.direction {
-            Direction::Up => version.up.put(parsed.dialect, text),
-            Direction::Down => version.down.put(parsed.dialect, text),
+            Direction::Up => self.up.put(parsed.dialect, text(normalised)),
+            Direction::Down => self.down.put(parsed.dialect, text(normalised)),
             Direction::Both => {
-                let (up, down) = sections::sections(&text);
-                let down = down.is_some_and(|down| version.down.put(parsed.dialect, down));
-                version.up.put(parsed.dialect, up) || down
+                let (up, down) = sections::sections(&normalised);
+                let down = down.is_some_and(|down| self.down.put(parsed.dialect, text(down)));
+                self.up.put(parsed.dialect, text(up)) || down
             }
         };
         if duplicate {
             problems.push(Problem::DuplicateFile { file: file.to_owned() });
         }
     }
-    versions
-}
 
-impl Files {
     /// The migration these files make up, or `None` after reporting why they do not.
-    fn complete(self, version: i64, problems: &mut Vec<Problem>) -> Option<Migration> {
-        let Self { stem, name, up, down, single, habits } = self;
+    fn complete(self, folder: Option<Arc<Path>>, problems: &mut Vec<Problem>) -> Option<Migration> {
+        let Self { version, stem, up, down } = self;
         match (up.complete(&stem, "up"), down.complete(&stem, "down")) {
             (Ok(Some(up)), Ok(down)) => {
-                return Some(Migration { version, stem, name, up, down, single, habits });
+                return Some(Migration { version, stem: stem.into(), up, down, folder });
             }
+            // Without a stem there was nothing that could be taken, which was reported.
+            (Ok(None), Ok(_)) if stem.is_empty() => {}
             (Ok(None), Ok(_)) => problems.push(Problem::NoUp { stem }),
             (up, down) => problems.extend(up.err().into_iter().chain(down.err())),
         }
@@ -232,7 +315,7 @@ impl Files {
 
 impl Slot {
     /// Puts a text where it belongs; gives whether there was one already.
-    fn put(&mut self, dialect: Option<Dialect>, text: String) -> bool {
+    fn put(&mut self, dialect: Option<Dialect>, text: Text) -> bool {
         let place = match dialect {
             None => &mut self.portable,
             Some(Dialect::MySql) => &mut self.mysql,
@@ -241,12 +324,14 @@ impl Slot {
         place.replace(text).is_some()
     }
 
-    fn complete(self, stem: &str, direction: &'static str) -> Result<Option<Text>, Problem> {
+    fn complete(self, stem: &str, direction: &'static str) -> Result<Option<Texts>, Problem> {
         let stem = stem.to_owned();
         match (self.portable, self.mysql, self.sqlite) {
             (None, None, None) => Ok(None),
-            (Some(text), None, None) => Ok(Some(Text::Portable(text))),
-            (None, Some(mysql), Some(sqlite)) => Ok(Some(Text::Pair { mysql, sqlite })),
+            (Some(text), None, None) => Ok(Some(Texts::Portable(text))),
+            (None, Some(mysql), Some(sqlite)) => {
+                Ok(Some(Texts::Pair(Box::new(Pair { mysql, sqlite }))))
+            }
             (None, Some(_), None) => {
                 Err(Problem::HalfPair { stem, direction, present: "mysql", missing: "sqlite" })
             }

@@ -1,7 +1,5 @@
 //! How a database stands compared with the files.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::direction::Direction;
@@ -69,20 +67,64 @@ pub enum State {
     Unknown,
 }
 
+/// A migration beside what is on record about it; one of the two is there.
+#[derive(Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) version: i64,
+    pub(crate) migration: Option<&'a Migration>,
+    pub(crate) row: Option<&'a Row>,
+    pub(crate) state: State,
+}
+
+/// Where everything stands that the files or the database know, in the order of the versions.
+pub(crate) fn standings<'a>(
+    migrations: &'a Migrations,
+    dialect: Dialect,
+    history: &'a History,
+) -> Vec<Standing<'a>> {
+    let unknown = |row: &'a Row| Standing {
+        version: row.version,
+        migration: None,
+        row: Some(row),
+        state: State::Unknown,
+    };
+    let mut standings = Vec::with_capacity(migrations.iter().len().max(history.rows.len()));
+    let mut rows = history.rows.iter().peekable();
+    for migration in migrations.iter() {
+        let version = migration.version();
+        while let Some(row) = rows.next_if(|row| row.version < version) {
+            standings.push(unknown(row));
+        }
+        let row = rows.next_if(|row| row.version == version);
+        let state = state(migration, dialect, row, history);
+        standings.push(Standing { version, migration: Some(migration), row, state });
+    }
+    standings.extend(rows.map(unknown));
+    standings
+}
+
+/// The version that a release must carry to run on this database, if the files don't.
+pub(crate) fn too_old(standings: &[Standing<'_>]) -> Option<i64> {
+    newer_than_known(standings.iter().map(|standing| {
+        let min_version = standing.row.and_then(|row| row.min_version);
+        (standing.version, &standing.state, min_version)
+    }))
+}
+
+/// The newest `min-version` of what has no file, if it is above what has one.
+fn newer_than_known<'a>(
+    all: impl Iterator<Item = (i64, &'a State, Option<i64>)> + Clone,
+) -> Option<i64> {
+    let known = all.clone().filter(|(_, state, _)| **state != State::Unknown);
+    let newest = known.map(|(version, ..)| version).max().unwrap_or(i64::MIN);
+    let asked = all.filter(|(_, state, _)| **state == State::Unknown);
+    asked.filter_map(|(.., min_version)| min_version).filter(|version| *version > newest).max()
+}
+
 impl Status {
     pub(crate) fn new(migrations: &Migrations, dialect: Dialect, history: &History) -> Self {
-        let mut entries: BTreeMap<i64, Entry> = history
-            .rows
-            .iter()
-            .map(|row| (row.version, entry(row.version, &row.name, State::Unknown, Some(row))))
-            .collect();
-        for migration in migrations.iter() {
-            let version = migration.version();
-            let row = history.row(version);
-            let state = state(migration, dialect, row, history);
-            entries.insert(version, entry(version, migration.name(), state, row));
-        }
-        Self { entries: entries.into_values().collect() }
+        let entries = standings(migrations, dialect, history).into_iter().map(entry);
+        Self { entries: entries.collect() }
     }
 
     /// Whether every file is applied, unchanged and finished. A database that knows more than the
@@ -99,17 +141,17 @@ impl Status {
 
     /// The version that a release must carry to run on this database, if the files don't.
     pub fn too_old(&self) -> Option<i64> {
-        let known = |entry: &&Entry| entry.state != State::Unknown;
-        let newest = self.entries.iter().rev().find(known).map_or(i64::MIN, |entry| entry.version);
-        let asked = self.entries.iter().filter(|entry| entry.state == State::Unknown);
-        asked.filter_map(|entry| entry.min_version).filter(|version| *version > newest).max()
+        let entries = self.entries.iter();
+        newer_than_known(entries.map(|entry| (entry.version, &entry.state, entry.min_version)))
     }
 }
 
-fn entry(version: i64, name: &str, state: State, row: Option<&Row>) -> Entry {
+fn entry(standing: Standing<'_>) -> Entry {
+    let Standing { version, migration, row, state } = standing;
+    let recorded = row.map(|row| row.name.as_str());
     Entry {
         version,
-        name: name.to_owned(),
+        name: migration.map(Migration::name).or(recorded).unwrap_or_default().to_owned(),
         state,
         run_by: row.and_then(|row| row.run_by.clone()),
         origin: row.and_then(|row| row.origin.clone()),
@@ -150,10 +192,11 @@ fn failed(row: &Row, history: &History) -> State {
 /// Whether the statements are those that were applied: the same text between other comments.
 fn only_comments_changed(migration: &Migration, dialect: Dialect, history: &History) -> bool {
     let Some(applied) = history.texts.get(&migration.version()) else { return false };
-    let statements = |text| {
+    let statements = |text: &str| {
         let script = Script::parse(dialect, text).ok()?;
         Some(script.statements.into_iter().map(|found| found.checksum).collect::<Vec<_>>())
     };
     let applied = statements(applied);
-    applied.is_some() && applied == statements(migration.up(dialect))
+    // What can't be read any more is not what was applied.
+    applied.is_some() && migration.up(dialect).is_ok_and(|text| applied == statements(&text))
 }

@@ -35,7 +35,7 @@ pub(crate) fn rows(
         return Err(MigrateError::HasHistory { version, name });
     }
     let row = |there: &There| {
-        let migration = migrations.get(there.version)?;
+        let Some(migration) = migrations.get(there.version) else { return Ok(None) };
         let at = there.at.unwrap_or(now);
         let row = Row {
             version: there.version,
@@ -47,7 +47,7 @@ pub(crate) fn rows(
             origin: Some(origin.to_owned()),
             ..Row::default()
         };
-        Some((row, migration.up(dialect).to_owned()))
+        Ok(Some((row, migration.up(dialect)?.into_owned())))
     };
-    Ok(there.iter().filter_map(row).collect())
+    there.iter().filter_map(|there| row(there).transpose()).collect()
 }

@@ -182,7 +182,8 @@ impl Matching<'_> {
         if record.name.as_ref().is_some_and(|name| words(name) != words(file.name())) {
             self.notes.push(note(|record, file| Note::Renamed { record, file }));
         }
-        if !record.checksum.is_of(file.up(dialect)) {
+        // What can't be read any more is not what was applied.
+        if !file.up(dialect).is_ok_and(|text| record.checksum.is_of(&text)) {
             self.notes.push(note(|record, file| Note::Edited { record, file }));
         }
         Adopted {

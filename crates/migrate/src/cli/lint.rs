@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 
 use crate::lint::{self, Format, LintOptions};
-use crate::{Dialect, Migrations};
+use crate::{Dialect, Migrations, SourceError};
 
 /// Of `lint` when there are errors.
 pub const LINT_ERRORS: u8 = 50;
@@ -51,6 +51,9 @@ pub enum LintError {
     /// What changed can't be told.
     #[error(transparent)]
     Since(#[from] lint::SinceError),
+    /// A file can't be read again.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// Embedded migrations have no history.
     #[error("--since needs a folder of files: pass --source")]
     NoFolder,
@@ -99,7 +102,7 @@ pub fn run(
         Database::Mysql => Dialect::MySql,
         Database::Sqlite => Dialect::Sqlite,
     });
-    let findings = lint::lint(migrations, &LintOptions { since, only });
+    let findings = lint::lint(migrations, &LintOptions { since, only })?;
     let path = folder.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
     let on_github = std::env::var_os("GITHUB_ACTIONS").is_some();
     let usual = if on_github { Format::Github } else { Format::Text };

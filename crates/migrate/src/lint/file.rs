@@ -1,7 +1,7 @@
 //! The files to judge, as plain values.
 
 use super::Names;
-use crate::{Dialect, Migrations};
+use crate::{Dialect, Migrations, SourceError};
 
 /// One file of a folder, or one way of a file that holds both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,22 +28,25 @@ impl LintFile {
 }
 
 /// The files of a folder in the order of their versions; all are new unless names are given.
-pub(super) fn files(migrations: &Migrations, new: Option<&Names>) -> Vec<LintFile> {
+pub(super) fn files(
+    migrations: &Migrations,
+    new: Option<&Names>,
+) -> Result<Vec<LintFile>, SourceError> {
     let mut files = Vec::new();
     for migration in migrations.iter() {
-        for part in migration.parts() {
+        for part in migration.parts()? {
             files.push(LintFile {
                 version: migration.version(),
                 down: part.down,
                 dialect: part.dialect,
-                text: part.text.to_owned(),
+                text: part.text.into_owned(),
                 is_new: new.is_none_or(|new| new.contains(&part.file)),
-                byte_order_mark: migration.habits(&part.file).byte_order_mark,
-                crlf: migration.habits(&part.file).crlf,
-                has_down: migration.down(Dialect::MySql).is_some(),
+                byte_order_mark: part.habits.byte_order_mark,
+                crlf: part.habits.crlf,
+                has_down: migration.has_down(),
                 file: part.file,
             });
         }
     }
-    files
+    Ok(files)
 }

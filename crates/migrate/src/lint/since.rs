@@ -7,7 +7,7 @@ use std::process::Command;
 use super::file::LintFile;
 use super::rules::{fl04, fl05};
 use super::{Finding, Names};
-use crate::checksum::{checksum, normalise};
+use crate::checksum::{Checksum, normalise};
 
 /// What changed in a folder since some state of its repository. File names are without a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn since(folder: &Path, git_ref: &str) -> Result<Since, SinceError> {
         let old = git.run(&["show", &format!("{base}:./{name}")])?;
         let text = std::fs::read(folder.join(name)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        if checksum(&normalise(&old)) != checksum(&normalise(&text)) {
+        if Checksum::of(&normalise(&old)) != Checksum::of(&normalise(&text)) {
             since.edited.insert(name.clone());
         }
     }

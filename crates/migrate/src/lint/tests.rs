@@ -46,7 +46,7 @@ fn found(example: &str, both: bool) -> Vec<Finding> {
     let new = files.iter().skip(1).map(|(name, _)| name.clone()).collect();
     let since = Some(Since { new, newest: Some(1), ..Since::default() });
     let only = (!both).then_some(Dialect::MySql);
-    lint(&migrations, &LintOptions { since, only })
+    lint(&migrations, &LintOptions { since, only }).unwrap()
 }
 
 fn plain(text: &str) -> String {
@@ -109,13 +109,13 @@ fn ids_are_given_once() {
 fn the_migrations_of_this_repository_have_no_errors() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
     let migrations = Migrations::from_dir(&folder).unwrap();
-    let findings = lint(&migrations, &LintOptions::default());
+    let findings = lint(&migrations, &LintOptions::default()).unwrap();
     assert!(!has_errors(&findings), "{}", plain(&render(&findings, Format::Text, "")));
 }
 
 fn lines(files: &[(&str, &str)], options: &LintOptions) -> Vec<String> {
     let migrations = Migrations::from_files(files.iter().copied()).unwrap();
-    let findings = lint(&migrations, options);
+    let findings = lint(&migrations, options).unwrap();
     let line = |finding: &Finding| format!("{}:{} {}", finding.file, finding.line, finding.rule);
     findings.iter().map(line).collect()
 }
@@ -176,7 +176,7 @@ fn what_the_files_do_not_tell_is_said() {
     let text = "ALTER TABLE unknown MODIFY a INT NOT NULL DEFAULT 1;";
     let files = [("1_a.up.sql", text), ("1_a.down.sql", "SELECT 1;")];
     let migrations = Migrations::from_files(files).unwrap();
-    let findings = lint(&migrations, &options);
+    let findings = lint(&migrations, &options).unwrap();
     let told: Vec<(&str, Severity)> =
         findings.iter().map(|finding| (finding.rule, finding.severity)).collect();
     assert_eq!(told, [("BC05", Severity::Info), ("LK01", Severity::Info)]);
@@ -262,6 +262,7 @@ fn git_tells_what_is_new_and_what_was_edited() {
     let migrations = Migrations::from_dir(&source).unwrap();
     let options = LintOptions { since: Some(found), only: Some(Dialect::MySql) };
     let rules: Vec<(String, &str)> = lint(&migrations, &options)
+        .unwrap()
         .into_iter()
         .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| (finding.file, finding.rule))

@@ -14,6 +14,17 @@ pub(super) enum Direction {
     Both,
 }
 
+impl Direction {
+    /// What a file's name says of it.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Both => "",
+        }
+    }
+}
+
 /// `<version>_<name>[.mysql|.sqlite][.up|.down].sql`, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileName<'a> {

@@ -1,6 +1,8 @@
 //! What a linter asks of a migration: every text with the file it comes from.
 
-use super::{Migration, Text};
+use std::borrow::Cow;
+
+use super::{Migration, SourceError, Texts};
 use crate::Dialect;
 
 /// One text of a migration.
@@ -10,7 +12,8 @@ pub(crate) struct Part<'a> {
     pub(crate) down: bool,
     /// The only database it is for.
     pub(crate) dialect: Option<Dialect>,
-    pub(crate) text: &'a str,
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) habits: Habits,
 }
 
 /// What was taken from a file's text when it was read.
@@ -28,32 +31,25 @@ impl Habits {
 
 impl Migration {
     /// Its texts: the way up, then the way back.
-    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+    pub(crate) fn parts(&self) -> Result<Vec<Part<'_>>, SourceError> {
         let mut parts = Vec::new();
-        for (text, down) in [(Some(&self.up), false), (self.down.as_ref(), true)] {
-            let file = |dialect| if down { self.down_file(dialect) } else { self.file(dialect) };
-            match text {
-                None => {}
-                Some(Text::Portable(text)) => {
-                    parts.push(Part { file: file(Dialect::MySql), down, dialect: None, text });
-                }
-                Some(Text::Pair { mysql, sqlite }) => {
-                    for (dialect, text) in [(Dialect::MySql, mysql), (Dialect::Sqlite, sqlite)] {
-                        parts.push(Part {
-                            file: file(dialect),
-                            down,
-                            dialect: Some(dialect),
-                            text,
-                        });
-                    }
-                }
+        for (texts, down) in [(Some(&self.up), false), (self.down.as_ref(), true)] {
+            let dialects = match texts {
+                None => continue,
+                Some(Texts::Portable(_)) => vec![None],
+                Some(Texts::Pair(_)) => vec![Some(Dialect::MySql), Some(Dialect::Sqlite)],
+            };
+            for dialect in dialects {
+                let on = dialect.unwrap_or(Dialect::MySql);
+                let (file, text) = if down {
+                    (self.down_file(on), self.down(on)?.unwrap_or_default())
+                } else {
+                    (self.file(on), self.up(on)?)
+                };
+                let habits = texts.map(|texts| texts.on(on).habits).unwrap_or_default();
+                parts.push(Part { file, down, dialect, text, habits });
             }
         }
-        parts
-    }
-
-    /// What was taken from the text of one of its files.
-    pub(crate) fn habits(&self, file: &str) -> Habits {
-        self.habits.get(file).copied().unwrap_or_default()
+        Ok(parts)
     }
 }

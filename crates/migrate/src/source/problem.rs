@@ -27,6 +27,12 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
+impl From<Problem> for SourceError {
+    fn from(problem: Problem) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
 /// One thing that is wrong with a set of migration files, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -41,6 +47,12 @@ pub enum Problem {
     /// The text is not UTF-8.
     #[error("{file} is not UTF-8 text: save it as UTF-8")]
     NotUtf8 {
+        /// File name.
+        file: String,
+    },
+    /// Read twice, and different the second time.
+    #[error("{file} changed while it was being used: run again")]
+    Changed {
         /// File name.
         file: String,
     },

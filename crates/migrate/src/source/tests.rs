@@ -26,7 +26,7 @@ fn migrations_are_ordered_by_number_and_not_by_text() {
     let versions: Vec<i64> = migrations.iter().map(Migration::version).collect();
     assert_eq!(versions, [1, 9, 10]);
     let first = migrations.iter().next().unwrap();
-    assert_eq!(first.down(Dialect::Sqlite), Some("SELECT -1;"));
+    assert_eq!(first.down(Dialect::Sqlite).unwrap().as_deref(), Some("SELECT -1;"));
     assert_eq!(first.file(Dialect::MySql), "0001_a.up.sql");
 }
 
@@ -39,11 +39,11 @@ fn each_dialect_gets_its_own_text_and_checksum() {
     ])
     .unwrap();
     let only = migrations.iter().next().unwrap();
-    assert_eq!(only.up(Dialect::MySql), "SELECT 'mysql';");
-    assert_eq!(only.up(Dialect::Sqlite), "SELECT 'sqlite';");
+    assert_eq!(only.up(Dialect::MySql).unwrap(), "SELECT 'mysql';");
+    assert_eq!(only.up(Dialect::Sqlite).unwrap(), "SELECT 'sqlite';");
     assert_eq!(only.file(Dialect::Sqlite), "1_a.sqlite.up.sql");
     assert_ne!(only.checksum(Dialect::MySql), only.checksum(Dialect::Sqlite));
-    assert_eq!(only.down(Dialect::MySql), only.down(Dialect::Sqlite));
+    assert_eq!(only.down(Dialect::MySql).unwrap(), only.down(Dialect::Sqlite).unwrap());
 }
 
 #[test]
@@ -114,6 +114,45 @@ fn a_folder_is_read_without_its_other_files() {
     std::fs::create_dir(dir.path().join("old.sql")).unwrap();
     let migrations = Migrations::from_dir(dir.path()).unwrap();
     assert_eq!(migrations.iter().len(), 1);
+}
+
+#[test]
+fn what_stands_in_a_folder_is_read_when_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("1_a.sql", "-- migrate:up\nSELECT 1;\r\n-- migrate:down\nSELECT -1;\n");
+    write("2_b.sql", "SELECT 2;");
+    write("2_b.down.sql", "SELECT -2;");
+    write("3_c.mysql.sql", "-- migrate:up\nSELECT 3;\n-- migrate:down\nSELECT -3;");
+    write("3_c.sqlite.sql", "-- migrate:up\nSELECT 33;\n-- migrate:down\nSELECT -33;");
+    let migrations = Migrations::from_dir(dir.path()).unwrap();
+    let on = Dialect::Sqlite;
+    let texts: Vec<_> = migrations
+        .iter()
+        .map(|migration| {
+            let down = migration.down(on).unwrap().unwrap_or_default().trim().to_owned();
+            (migration.file(on), migration.up(on).unwrap().trim().to_owned(), down)
+        })
+        .collect();
+    let owned = |file: &str, up: &str, down: &str| (file.into(), up.into(), down.into());
+    assert_eq!(
+        texts,
+        [
+            owned("1_a.sql", "SELECT 1;", "SELECT -1;"),
+            owned("2_b.sql", "SELECT 2;", "SELECT -2;"),
+            owned("3_c.sqlite.sql", "SELECT 33;", "SELECT -33;"),
+        ]
+    );
+    assert_eq!(migrations.get(2).unwrap().down_file(on), "2_b.down.sql");
+
+    write("1_a.sql", "-- migrate:up\nSELECT 1; \n-- migrate:down\nSELECT -4;\n");
+    let first = migrations.get(1).unwrap();
+    assert!(first.up(on).is_ok(), "only the way back is another one");
+    let error = first.down(on).unwrap_err().to_string();
+    assert!(error.contains("1_a.sql changed while it was being used: run again"), "{error}");
+    std::fs::remove_file(dir.path().join("2_b.sql")).unwrap();
+    let error = migrations.get(2).unwrap().up(on).unwrap_err().to_string();
+    assert!(error.contains("2_b.sql cannot be read"), "{error}");
 }
 
 #[test]
