@@ -5,6 +5,7 @@
 //! passes, unless `TEST_NO_SKIP` is set.
 
 mod server;
+mod template;
 
 #[doc(hidden)]
 pub use crate::sql::properties::hold as sql_properties_hold;
@@ -14,6 +15,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures_util::FutureExt as _;
 
 use crate::Target;
+pub use template::Template;
 
 /// What to run a test on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,19 @@ where
         Engine::MySql => with_server(engine, "TEST_MYSQL_URL", test).await,
         Engine::MariaDb => with_server(engine, "TEST_MARIADB_URL", test).await,
     }
+}
+
+/// [`with_database`], with a copy of a template instead of an empty database.
+pub async fn with_database_from<F, Fut>(template: &Template, engine: Engine, test: F)
+where
+    F: FnOnce(TestDatabase) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    with_database(engine, async |database: TestDatabase| {
+        template.fill(&database).await;
+        test(database).await;
+    })
+    .await;
 }
 
 async fn with_file<F, Fut>(test: F)
@@ -112,10 +127,22 @@ impl TestDatabase {
 }
 
 /// Runs tests, written as `async fn name(database: TestDatabase)`, on every engine, as
-/// `sqlite::name`, `mysql::name` and `mariadb::name`. Attributes before a name (`#[ignore]`) are
-/// kept. Once per module; the caller depends on tokio with its test macro.
+/// `sqlite::name`, `mysql::name` and `mariadb::name`: each with an empty database, or, with
+/// `from TEMPLATE:` in front of their names, with a copy of that [`Template`]. Attributes before a
+/// name (`#[ignore]`) are kept. Once per module; the caller depends on tokio with its test macro.
 #[macro_export]
 macro_rules! on_every_database {
+    (from $template:ident: $($(#[$attribute:meta])* $test:ident),+ $(,)?) => {
+        mod sqlite {
+            $($crate::__test_on!(Sqlite, $(#[$attribute])* $test, $template);)+
+        }
+        mod mysql {
+            $($crate::__test_on!(MySql, $(#[$attribute])* $test, $template);)+
+        }
+        mod mariadb {
+            $($crate::__test_on!(MariaDb, $(#[$attribute])* $test, $template);)+
+        }
+    };
     ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => {
         mod sqlite {
             $($crate::__test_on!(Sqlite, $(#[$attribute])* $test);)+
@@ -138,6 +165,14 @@ macro_rules! __test_on {
         #[::tokio::test]
         async fn $test() {
             $crate::testing::with_database($crate::testing::Engine::$engine, super::$test).await;
+        }
+    };
+    ($engine:ident, $(#[$attribute:meta])* $test:ident, $template:ident) => {
+        $(#[$attribute])*
+        #[::tokio::test]
+        async fn $test() {
+            let engine = $crate::testing::Engine::$engine;
+            $crate::testing::with_database_from(&super::$template, engine, super::$test).await;
         }
     };
 }

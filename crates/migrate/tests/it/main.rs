@@ -23,4 +23,5 @@ mod server_only;
 mod sqlite_only;
 mod support;
 mod takeover;
+mod template;
 mod waiting;
