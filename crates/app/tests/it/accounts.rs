@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use migrate::testing::{Engine, with_database};
 
-use crate::support::{Answer, PASSWORD, Person, SECRET, TestDatabase, TestServer, json};
+use crate::support::{Answer, PASSWORD, Person, SECRET, TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     signing_up_signs_in,
     names_addresses_and_passwords_are_checked,
     names_and_addresses_are_unique_in_any_case,

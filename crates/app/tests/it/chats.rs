@@ -2,9 +2,10 @@
 
 use futures_util::future::join_all;
 
-use crate::support::{Answer, Person, TestDatabase, TestServer, json};
+use crate::support::{Answer, Person, TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     whoever_starts_a_chat_takes_part,
     a_pair_has_one_chat,
     a_pair_that_starts_a_chat_at_once_gets_one,

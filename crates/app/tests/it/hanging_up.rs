@@ -11,9 +11,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{Person, TestDatabase, TestServer, json};
+use crate::support::{Person, TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     others_hear_of_a_post_whose_author_hung_up,
     others_hear_of_a_message_whose_author_hung_up,
     sockets_hear_of_a_session_that_was_ended_by_somebody_who_hung_up,

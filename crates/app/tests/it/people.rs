@@ -1,8 +1,11 @@
 //! People: finding them, and their pictures.
 
-use crate::support::{Answer, BOUNDARY, Person, TestDatabase, TestServer, client, json, multipart};
+use crate::support::{
+    Answer, BOUNDARY, Person, TEMPLATE, TestDatabase, TestServer, client, json, multipart,
+};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     a_person_is_found_by_name_in_any_case,
     people_are_searched_by_a_part_of_their_name,
     a_search_takes_no_wildcards,

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::support::{Answer, Person, TestDatabase, TestServer, Value, json};
+use crate::support::{Answer, Person, TEMPLATE, TestDatabase, TestServer, Value, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     a_post_belongs_to_whoever_wrote_it,
     a_post_is_deleted_by_its_author_only,
     a_mutation_that_is_selected_twice_runs_once,

@@ -5,9 +5,10 @@ use app::{migrations, store::Store};
 use migrate::{Migrator, testing::Engine};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::support::{Answer, Person, TestDatabase, TestServer, json};
+use crate::support::{Answer, Person, TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     every_database_prepares_every_statement,
     the_feed_takes_two_statements,
     the_chats_take_four_statements,

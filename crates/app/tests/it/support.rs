@@ -13,6 +13,7 @@ use app::{
     store::Store,
     telemetry::{LogConfig, LogFormat},
 };
+use migrate::testing::Template;
 pub(crate) use migrate::testing::TestDatabase;
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
@@ -24,6 +25,9 @@ use tokio::task::JoinHandle;
 
 pub(crate) const SECRET: &[u8] = b"a secret of thirty-two bytes, at least";
 pub(crate) const PASSWORD: &str = "correct horse";
+
+/// What the migrations make of an empty database, for tests that are not about that.
+pub(crate) static TEMPLATE: Template = Template::new(|| app::migrations::embedded().unwrap());
 
 /// A server of the test's own: an empty, migrated database, a clock that stands still, and a
 /// folder for uploads. It stops when the test's runtime does.

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
-use crate::support::{Answer, TestDatabase, TestServer, Value, json};
+use crate::support::{Answer, TEMPLATE, TestDatabase, TestServer, Value, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     queries_may_come_by_get_and_mutations_may_not,
     other_methods_are_not_allowed,
     only_json_is_read,

@@ -1,9 +1,10 @@
 //! Who hears of what.
 
 use super::client::Client;
-use crate::support::{TestDatabase, TestServer, json};
+use crate::support::{TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     a_message_reaches_the_other_members_and_nobody_else,
     one_chat_can_be_listened_to,
     a_post_reaches_everybody_its_author_included,

@@ -6,9 +6,10 @@ use app::graphql::ws::Timings;
 use tokio::time::{Instant, sleep};
 
 use super::client::{Client, LEGACY, MODERN, serve_with};
-use crate::support::{PASSWORD, Person, TestDatabase, TestServer, json};
+use crate::support::{PASSWORD, Person, TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     signing_out_closes_the_sockets_of_that_session,
     signing_out_over_the_socket_is_answered_first,
     ending_all_sessions_closes_their_sockets,

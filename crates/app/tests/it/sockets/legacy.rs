@@ -1,9 +1,10 @@
 //! graphql-ws, the older protocol.
 
 use super::client::{Client, LEGACY};
-use crate::support::{Person, TestDatabase, TestServer, Value, json};
+use crate::support::{Person, TEMPLATE, TestDatabase, TestServer, Value, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     an_operation_gets_data_and_an_end,
     what_fails_is_null_where_it_may_be,
     a_token_is_needed,

@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::client::{Client, LEGACY, MODERN, serve_with};
-use crate::support::{TestDatabase, TestServer, json};
+use crate::support::{TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     a_message_has_a_largest_size,
     a_socket_has_a_number_of_operations,
     a_client_that_says_nothing_at_first_is_closed,

@@ -3,9 +3,10 @@
 use tokio_tungstenite::tungstenite::Message;
 
 use super::client::{Client, LEGACY, MODERN};
-use crate::support::{TestDatabase, TestServer, json};
+use crate::support::{TEMPLATE, TestDatabase, TestServer, json};
 
 migrate::on_every_database!(
+    from TEMPLATE:
     queries_and_mutations_work_too,
     tokens_are_found_and_checked,
     the_cookie_signs_in_on_our_own_pages,
