@@ -12,5 +12,6 @@ pub(crate) mod properties;
 pub(crate) mod split;
 
 mod alter;
+mod blocks;
 mod create;
 mod words;

@@ -52,16 +52,23 @@ pub(crate) struct Lexer<'a> {
     executable: Option<usize>,
     /// What ends a statement: a word ends before it, whatever it is made of (`END$$`).
     delimiter: &'a str,
+    /// Whether the last word was AS, behind which a body in dollar quotes may stand.
+    after_as: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(dialect: Dialect, text: &'a str) -> Self {
-        Self { dialect, text, at: 0, executable: None, delimiter: ";" }
+        Self { dialect, text, at: 0, executable: None, delimiter: ";", after_as: false }
     }
 
     /// What is left.
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Where that begins, in bytes.
+    pub(crate) fn position(&self) -> usize {
+        self.at
     }
 
     /// Where the executable comment begins that is open, in bytes.
@@ -82,6 +89,7 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let (skipped, _) = rest.split_at_checked(bytes).unwrap_or((rest, ""));
         self.at += skipped.len();
+        self.after_as = false;
         skipped
     }
 
@@ -107,6 +115,12 @@ impl<'a> Lexer<'a> {
                 Some(end) => (Kind::Comment, end + 4),
                 None => (Kind::Unterminated("comment"), rest.len()),
             };
+        }
+        if mysql
+            && self.after_as
+            && let Some(found) = dollar_quoted(rest)
+        {
+            return found;
         }
         match first {
             '\'' => quoted(rest, '\'', mysql, Kind::Text, "string"),
@@ -150,8 +164,14 @@ impl<'a> Iterator for Lexer<'a> {
             Kind::ExecutableClose => self.executable = None,
             _ => {}
         }
-        let start = self.at;
-        Some(Token { kind, text: self.advance(length), start })
+        let (start, after_as) = (self.at, self.after_as);
+        let text = self.advance(length);
+        self.after_as = if kind.is_significant() {
+            kind == Kind::Word && text.eq_ignore_ascii_case("as")
+        } else {
+            after_as
+        };
+        Some(Token { kind, text, start })
     }
 }
 
@@ -191,6 +211,22 @@ fn quoted(
         }
     }
     (Kind::Unterminated(what), rest.len())
+}
+
+/// `$$ … $$` or `$tag$ … $tag$`, in which MySQL 9 takes the body of a routine in another language.
+/// Nothing in it means anything but the same tag. (Elsewhere `$$` and `$tag$` are names for `MariaDB`,
+/// and an error for MySQL.)
+fn dollar_quoted(rest: &str) -> Option<(Kind, usize)> {
+    let tag = rest.strip_prefix('$')?;
+    let tag = length_while(tag, |char| is_word(char) && !matches!(char, '$' | '@'));
+    let (quote, body) = rest.split_at_checked(tag + 2)?;
+    if !quote.ends_with('$') {
+        return None;
+    }
+    Some(match body.find(quote) {
+        Some(end) => (Kind::Text, end + 2 * quote.len()),
+        None => (Kind::Unterminated("body in dollar quotes"), rest.len()),
+    })
 }
 
 fn length_while(text: &str, belongs: impl Fn(char) -> bool) -> usize {

@@ -3,7 +3,9 @@
 //! The bodies of procedures, triggers and events contain the delimiter. With `DELIMITER` (a word of
 //! MySQL's client, not of its server) that is no matter; without it their blocks are followed.
 
-use super::lexer::{Kind, Lexer, Token};
+use super::blocks::Blocks;
+use super::lexer::{Kind, Lexer};
+use super::words::is;
 use crate::Dialect;
 
 /// One statement of a text.
@@ -21,13 +23,34 @@ pub(crate) struct Statement<'a> {
     pub(crate) comments: Vec<&'a str>,
 }
 
-/// Something begins in a text and does not end.
+/// Why a text can't be taken apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a {what} begins here and does not end")]
+#[error("{problem}")]
 pub(crate) struct SplitError {
     /// Where it begins, from 1.
     pub(crate) line: usize,
-    what: &'static str,
+    problem: Problem,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Problem {
+    #[error("a {0} begins here and does not end")]
+    Unterminated(&'static str),
+    #[error(
+        "DELIMITER needs to be told what ends a statement from here on, on the same line: write \
+         DELIMITER // in front of statements with semicolons in them, and DELIMITER ; behind them"
+    )]
+    NoDelimiter,
+    #[error(
+        "a delimiter can't contain a backslash, as in MySQL's client. Take another one, such as //"
+    )]
+    Backslash,
+    #[error(
+        "the delimiter {0} stands in the middle of a word here, and MySQL's client would end the \
+         statement there. Put white space in front of it if it is to end the statement; else take \
+         another delimiter, such as //"
+    )]
+    WithinWord(String),
 }
 
 /// The statements of a text, in order.
@@ -38,11 +61,16 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
     let mut current: Option<Open<'_>> = None;
     let mut comments = Vec::new();
     loop {
-        let ends = current.as_ref().is_none_or(|open| open.blocks.is_over())
-            && !lexer.rest().is_empty()
+        // The client knows nothing of blocks, and with a delimiter of its own nor need we.
+        let ends = (lexer.delimiter() != ";"
+            || current.as_ref().is_none_or(|open| open.blocks.is_over()))
             && lexer.executable().is_none()
             && lexer.rest().starts_with(lexer.delimiter());
         if ends {
+            if is_within_word(text, lexer.position(), lexer.delimiter()) {
+                let problem = Problem::WithinWord(lexer.delimiter().to_owned());
+                return Err(SplitError { line: lines.line_of(lexer.position()), problem });
+            }
             if let Some(open) = current.take() {
                 statements.push(open.close(text, statements.len() + 1, &mut comments));
             }
@@ -52,13 +80,17 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
         let Some(token) = lexer.next() else { break };
         match token.kind {
             Kind::Unterminated(what) => {
-                return Err(SplitError { line: lines.line_of(token.start), what });
+                let problem = Problem::Unterminated(what);
+                return Err(SplitError { line: lines.line_of(token.start), problem });
             }
             Kind::Comment if current.is_none() => comments.push(token.text),
             kind if !kind.is_significant() => {}
             _ => {
                 if current.is_none() && dialect == Dialect::MySql && is(token, "delimiter") {
-                    change_delimiter(&mut lexer);
+                    change_delimiter(&mut lexer).map_err(|problem| SplitError {
+                        line: lines.line_of(token.start),
+                        problem,
+                    })?;
                     continue;
                 }
                 let open = current.get_or_insert_with(|| Open {
@@ -75,7 +107,7 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
     if let Some(start) = lexer.executable() {
         // It may have begun before the last statement whose line was asked for.
         let line = Lines::new(text).line_of(start);
-        return Err(SplitError { line, what: "comment" });
+        return Err(SplitError { line, problem: Problem::Unterminated("comment") });
     }
     if let Some(open) = current {
         statements.push(open.close(text, statements.len() + 1, &mut comments));
@@ -84,18 +116,38 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
 }
 
 /// Takes the rest of the line for the new delimiter.
-fn change_delimiter(lexer: &mut Lexer<'_>) {
-    let rest = lexer.rest();
-    let line = rest.lines().next().unwrap_or_default();
+fn change_delimiter(lexer: &mut Lexer<'_>) -> Result<(), Problem> {
+    let line = lexer.rest().lines().next().unwrap_or_default();
     lexer.advance(line.len());
-    if let Some(delimiter) = line.split_whitespace().next() {
-        // As the client has it: in quotes or not.
-        lexer.set_delimiter(delimiter.trim_matches(['\'', '"', '`']));
+    let line = line.trim();
+    // As the client has it: in quotes, and then also with white space, or not.
+    let quoted = line
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '\'' | '"' | '`'))
+        .and_then(|quote| line.get(1..)?.split_once(quote));
+    let delimiter = match quoted {
+        Some((inside, _)) => inside,
+        None => line.split_whitespace().next().unwrap_or_default(),
+    };
+    if delimiter.is_empty() {
+        return Err(Problem::NoDelimiter);
     }
+    if delimiter.contains('\\') {
+        return Err(Problem::Backslash);
+    }
+    lexer.set_delimiter(delimiter);
+    Ok(())
 }
 
-fn is(token: Token<'_>, word: &str) -> bool {
-    token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word)
+/// Whether a delimiter that is a word (`go`) is a part of a longer one (`category`).
+fn is_within_word(text: &str, at: usize, delimiter: &str) -> bool {
+    let belongs =
+        |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
+    let (before, after) = text.split_at_checked(at).unwrap_or_default();
+    let after = after.strip_prefix(delimiter).unwrap_or_default();
+    (belongs(before.chars().next_back()) && belongs(delimiter.chars().next()))
+        || (belongs(delimiter.chars().next_back()) && belongs(after.chars().next()))
 }
 
 /// A statement that has begun.
@@ -139,137 +191,6 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Follows the blocks of a body.
-#[derive(Default)]
-struct Blocks<'a> {
-    open: Vec<Block>,
-    /// Whether this statement has a body at all.
-    compound: Compound,
-    previous: Option<Token<'a>>,
-    /// Whether the last token was an END, which may be followed by the name of what ends.
-    ended: bool,
-    /// Whether the condition of an UNTIL is being read, which an END follows.
-    until: bool,
-    /// Whether the last token was an IF that may turn out to be an `IF EXISTS`.
-    pending_if: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Block {
-    /// Ended by an END in the place of a statement.
-    Statements,
-    /// `CASE` as a value, ended by the next END.
-    Value,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Compound {
-    /// Nothing seen yet.
-    #[default]
-    Unknown,
-    /// It began with CREATE: what it creates is still to come, within so many tokens.
-    Create(u8),
-    /// Statements in it may contain the delimiter.
-    Yes,
-    No,
-}
-
-/// Tokens among which `CREATE … DEFINER = name@host … PROCEDURE` tells what is created.
-const HEAD: u8 = 24;
-
-impl<'a> Blocks<'a> {
-    /// Whether the delimiter would end the statement.
-    fn is_over(&self) -> bool {
-        self.open.is_empty()
-    }
-
-    fn see(&mut self, token: Token<'a>) {
-        if matches!(token.kind, Kind::ExecutableOpen | Kind::ExecutableClose) {
-            return;
-        }
-        self.compound = match self.compound {
-            Compound::Unknown if is(token, "create") => Compound::Create(HEAD),
-            // MariaDB's block outside of a routine: BEGIN NOT ATOMIC.
-            Compound::Unknown if is(token, "begin") => Compound::Create(1),
-            Compound::Create(1) if is(token, "not") => {
-                self.open.push(Block::Statements);
-                Compound::Yes
-            }
-            Compound::Unknown | Compound::Create(0 | 1) => Compound::No,
-            Compound::Create(_)
-                if ["procedure", "function", "trigger", "event", "package"]
-                    .iter()
-                    .any(|word| is(token, word)) =>
-            {
-                Compound::Yes
-            }
-            Compound::Create(_)
-                if ["table", "index", "view", "database", "user"]
-                    .iter()
-                    .any(|word| is(token, word)) =>
-            {
-                Compound::No
-            }
-            Compound::Create(left) => Compound::Create(left - 1),
-            known => known,
-        };
-        if self.compound == Compound::Yes {
-            self.follow(token);
-        }
-        self.previous = Some(token);
-    }
-
-    fn follow(&mut self, token: Token<'a>) {
-        let ended = std::mem::take(&mut self.ended);
-        if std::mem::take(&mut self.pending_if) && !is(token, "exists") && !is(token, "not") {
-            self.open.push(Block::Statements);
-        }
-        if token.kind != Kind::Word || self.previous.is_some_and(|previous| previous.text == ".") {
-            return;
-        }
-        let word = token.text.to_ascii_lowercase();
-        let first = self.begins_statement();
-        match word.as_str() {
-            // The IF of END IF and its like.
-            "if" | "case" | "loop" | "repeat" | "while" | "for" if ended => {}
-            "begin" | "case" | "loop" | "while" | "repeat" if first => {
-                self.open.push(Block::Statements);
-            }
-            "case" => self.open.push(Block::Value),
-            "if" if first => self.pending_if = true,
-            "until" if first => self.until = true,
-            "end" => match self.open.last() {
-                Some(Block::Value) => {
-                    self.open.pop();
-                }
-                Some(Block::Statements) if first || self.until => {
-                    self.until = false;
-                    self.open.pop();
-                    self.ended = true;
-                }
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
-    /// Whether a statement of the body may begin here.
-    fn begins_statement(&self) -> bool {
-        let Some(previous) = self.previous else { return true };
-        if self.open.is_empty() {
-            // The body of a routine follows its head without a word between them.
-            return true;
-        }
-        match previous.kind {
-            Kind::Symbol => matches!(previous.text, ";" | ":"),
-            Kind::Word => ["begin", "then", "else", "do", "loop", "repeat", "atomic"]
-                .iter()
-                .any(|word| previous.text.eq_ignore_ascii_case(word)),
-            _ => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,14 +223,20 @@ mod tests {
 
     #[test]
     fn the_client_s_delimiter_is_understood() {
-        for (delimiter, word) in
-            [("//", "DELIMITER"), ("$$", "delimiter"), (";;", "Delimiter"), ("'//'", "DELIMITER")]
-        {
-            let set = delimiter;
-            let delimiter = delimiter.trim_matches('\'');
+        for (set, delimiter) in [
+            ("DELIMITER //", "//"),
+            ("delimiter $$", "$$"),
+            ("Delimiter ;;\r", ";;"),
+            ("DELIMITER '//' -- as said", "//"),
+            ("DELIMITER 'a b'", " a b"),
+            ("DELIMITER\t/", "/"),
+            ("DELIMITER END_OF", " END_OF"),
+            ("DELIMITER go", "\ngo"),
+            ("DELIMITER #", "#"),
+        ] {
             let text = format!(
-                "SELECT 1;\n{word} {set}\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; \
-                 END{delimiter}\nSELECT 3{delimiter}\n{word} ;\nSELECT 4;"
+                "SELECT 1;\n{set}\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; \
+                 END{delimiter}\nSELECT 3{delimiter}\nDELIMITER ;\nSELECT 4;"
             );
             assert_eq!(
                 texts(Dialect::MySql, &text),
@@ -325,46 +252,66 @@ mod tests {
     }
 
     #[test]
-    fn bodies_need_no_delimiter() {
-        let bodies = [
-            "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END",
-            "CREATE DEFINER=`root`@`localhost` PROCEDURE p() BEGIN END",
-            "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.x = 1",
-            "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW IF NEW.x > 1 THEN SET NEW.x = 1; END IF",
-            "CREATE TRIGGER IF NOT EXISTS t BEFORE INSERT ON a FOR EACH ROW BEGIN SET @a = 1; END",
-            "CREATE PROCEDURE p() a: BEGIN l: LOOP LEAVE l; END LOOP l; END a",
-            "CREATE PROCEDURE p() BEGIN IF x THEN SELECT 1; ELSEIF y THEN SELECT IF(a, 1, 2); ELSE \
-             SELECT 3; END IF; WHILE x DO SET x = 0; END WHILE; REPEAT SET x = REPEAT('a', 3); UNTIL \
-             x END REPEAT; END",
-            "CREATE PROCEDURE p() BEGIN CASE x WHEN 1 THEN SELECT 1; ELSE BEGIN END; END CASE; END",
-            "CREATE FUNCTION f() RETURNS INT DETERMINISTIC BEGIN RETURN CASE WHEN 1 THEN 2 ELSE 3 \
-             END; END",
-            "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM a; DELETE FROM b; END",
-            "CREATE PROCEDURE p() BEGIN SELECT t.end, t.begin FROM t; END",
-            "CREATE PROCEDURE p() BEGIN DROP TABLE IF EXISTS t; SELECT 1; END",
-        ];
-        for body in bodies {
-            let text = format!("{body};\nSELECT 'after';\n");
-            assert_eq!(texts(Dialect::MySql, &text), [body, "SELECT 'after'"]);
+    fn a_delimiter_ends_a_statement_wherever_it_stands() {
+        // All of it as MySQL's client does it, odd as it is.
+        for (text, expected) in [
+            ("DELIMITER /\nSELECT 6/2/", &["SELECT 6", "2"][..]),
+            ("DELIMITER /\n/* c */ SELECT 3/", &["* c *", "SELECT 3"]),
+            ("DELIMITER --\nSELECT 1 --\nSELECT 2--\n", &["SELECT 1", "SELECT 2"]),
+            ("DELIMITER //;\nSELECT 1// SELECT 2//;", &["SELECT 1// SELECT 2"]),
+            ("DELIMITER go\nSELECT 2 as a GO\nSELECT 3 go", &["SELECT 2 as a GO\nSELECT 3"]),
+            (
+                "DELIMITER //\nBEGIN a; CASE b; //\nSELECT 'a//b'//",
+                &["BEGIN a; CASE b;", "SELECT 'a//b'"],
+            ),
+            ("DELIMITER $$\nCREATE FUNCTION f() AS $$ a $$", &["CREATE FUNCTION f() AS", "a"]),
+        ] {
+            assert_eq!(texts(Dialect::MySql, text), expected, "{text}");
         }
-        let trigger = "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = CASE WHEN x > \
-                       1 THEN 1 ELSE 2 END; DELETE FROM b; END";
-        let text = format!("{trigger}; SELECT 1;");
-        assert_eq!(texts(Dialect::Sqlite, &text), [trigger, "SELECT 1"]);
     }
 
     #[test]
-    fn blocks_of_other_statements_hold_nothing_together() {
-        for text in [
-            "BEGIN; INSERT INTO a VALUES (1); COMMIT",
-            "XA BEGIN 'x'; SELECT 1; XA END 'x'",
-            "SELECT CASE WHEN 1 THEN 2 END; SELECT 2; SELECT 3",
-            "CREATE TABLE begin (event INT); SELECT 1; SELECT 2",
+    fn a_delimiter_that_can_be_none_is_refused() {
+        for (text, line, part) in [
+            ("SELECT 1;\nDELIMITER\nSELECT 2;", 2, "write DELIMITER //"),
+            ("\n\nDELIMITER  \r\n//\n", 3, "write DELIMITER //"),
+            ("DELIMITER ''", 1, "write DELIMITER //"),
+            ("DELIMITER", 1, "write DELIMITER //"),
+            ("DELIMITER \\", 1, "backslash"),
+            ("DELIMITER go\nDELETE FROM a go\nDELETE FROM cargo\ngo", 3, "middle of a word"),
+            ("DELIMITER go\nDELETE FROM a WHERE\n category = 1 go", 3, "middle of a word"),
+            ("DELIMITER go\nDELETE FROM goats go", 2, "middle of a word"),
         ] {
-            assert_eq!(texts(Dialect::MySql, text).len(), 3, "{text}");
+            let error = split(Dialect::MySql, text).unwrap_err();
+            assert_eq!(error.line, line, "{text}");
+            assert!(error.to_string().contains(part), "{text}: {error}");
         }
-        let block = "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END";
-        assert_eq!(texts(Dialect::MySql, &format!("{block}; SELECT 3")), [block, "SELECT 3"]);
+        assert_eq!(texts(Dialect::Sqlite, "DELIMITER").len(), 1);
+    }
+
+    #[test]
+    fn a_body_in_dollar_quotes_is_one_text() {
+        for body in [
+            "CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE JAVASCRIPT AS $$ let x = 'it; // -- # \n \
+             if (x) { return `a` } $$",
+            "CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE JAVASCRIPT AS $js$ $$ $JS$ '; $js$",
+            "CREATE PROCEDURE p() LANGUAGE JAVASCRIPT AS /* ; */ $a$$ return; $$$a$",
+            "CREATE LIBRARY l LANGUAGE JAVASCRIPT AS $\u{e4}$ export function f(n) { ; } $\u{e4}$",
+            // Names, also where MySQL 9 would see a text.
+            "SELECT $a$, $$, a$b$ FROM t",
+            "SELECT 1 AS $a",
+        ] {
+            let text = format!("{body};\nSELECT 'after';\n");
+            assert_eq!(texts(Dialect::MySql, &text), [body, "SELECT 'after'"]);
+        }
+        let error =
+            split(Dialect::MySql, "SELECT 1;\nCREATE FUNCTION f() AS $a$;\n$A$").unwrap_err();
+        assert_eq!(
+            (error.line, error.to_string().as_str()),
+            (2, "a body in dollar quotes begins here and does not end")
+        );
+        assert_eq!(texts(Dialect::Sqlite, "SELECT 1 AS $$; SELECT 2").len(), 2);
+        assert_eq!(texts(Dialect::MySql, "SELECT 1 AS; $$; SELECT $$").len(), 3);
     }
 
     #[test]

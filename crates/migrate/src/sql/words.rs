@@ -99,7 +99,7 @@ impl<'a> Words<'a> {
 
     /// Whether one of these words stands outside of parentheses in what is not read yet.
     pub(super) fn has(&self, words: &[&str]) -> bool {
-        outside(self.rest()).any(|token| words.iter().any(|word| is(token, word)))
+        outside(self.rest()).any(|token| is_any(token, words))
     }
 
     /// The first of these words outside of parentheses.
@@ -151,6 +151,10 @@ impl<'a> Words<'a> {
 
 pub(super) fn is(token: Token<'_>, word: &str) -> bool {
     token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word)
+}
+
+pub(super) fn is_any(token: Token<'_>, words: &[&str]) -> bool {
+    words.iter().any(|word| is(token, word))
 }
 
 /// The tokens outside of parentheses.
