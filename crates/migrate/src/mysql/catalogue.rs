@@ -92,6 +92,10 @@ pub(super) async fn holds(connection: &mut MySqlConnection, effect: &Effect) -> 
         }
         Effect::EventExists { event } => exists(connection, EVENT, event, None).await,
         Effect::EventGone { event } => Ok(!exists(connection, EVENT, event, None).await?),
+        Effect::SequenceExists { sequence } => exists(connection, SEQUENCE, sequence, None).await,
+        Effect::SequenceGone { sequence } => {
+            Ok(!exists(connection, SEQUENCE, sequence, None).await?)
+        }
     }
 }
 
@@ -111,6 +115,9 @@ const ROUTINE: &str = "SELECT COUNT(*) FROM information_schema.routines \
      WHERE routine_schema = COALESCE(?, DATABASE()) AND routine_name = ? AND routine_type = ?";
 const EVENT: &str = "SELECT COUNT(*) FROM information_schema.events \
      WHERE event_schema = COALESCE(?, DATABASE()) AND event_name = ?";
+
+const SEQUENCE: &str = "SELECT COUNT(*) FROM information_schema.tables \
+     WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND table_type = 'SEQUENCE'";
 
 async fn exists(
     connection: &mut MySqlConnection,

@@ -154,7 +154,7 @@ fn create(mut words: Words<'_>) -> Option<Act> {
     }
     let kind = index_kind(&mut words)?;
     let says_if = words.eat_if();
-    let name = words.identifier();
+    let name = words.name().map(|name| name.name);
     while !words.eat(&["on"]) {
         words.next()?;
     }
@@ -293,7 +293,7 @@ fn added(mut words: Words<'_>) -> Option<Clause> {
             let index = Index { name: None, kind: IndexKind::Primary, columns };
             return Some(Clause::AddIndex { index, says_if: false });
         }
-        "unique" | "fulltext" | "spatial" | "index" | "key" => {
+        _ if words.begins_index() => {
             let kind = index_kind(&mut words)?;
             let says_if = words.eat_if();
             let named = words.peek().is_some_and(|token| token.text != "(" && !is(token, "using"));
@@ -311,7 +311,7 @@ fn added(mut words: Words<'_>) -> Option<Clause> {
             return Some(Clause::AddForeignKey(ForeignKey { name: symbol.or(name), columns }));
         }
         "check" => return Some(Clause::AddCheck),
-        "partition" | "system" | "period" => {
+        word if word == "partition" || words.begins_period() => {
             return Some(Clause::Other(format!("ADD {}", words.word().to_uppercase())));
         }
         _ => {}
@@ -476,5 +476,30 @@ fn option(word: &str, mut words: Words<'_>) -> Option<Clause> {
         }
         "row_format" | "key_block_size" | "force" | "encryption" => Some(Clause::Rebuild),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_are_called_like_an_index_are_columns() {
+        let text = "CREATE TABLE t (key TEXT NOT NULL, fulltext, KEY k (x), UNIQUE (x))";
+        let Act::CreateTable(table) = act(Dialect::Sqlite, text) else { panic!("{text}") };
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(columns, ["key", "fulltext"]);
+        let kinds: Vec<IndexKind> = table.indexes.iter().map(|index| index.kind).collect();
+        assert_eq!(kinds, [IndexKind::Plain, IndexKind::Unique]);
+    }
+
+    #[test]
+    fn an_index_may_have_its_database_in_front() {
+        let text = "CREATE INDEX main.i ON t (x)";
+        let Act::AlterTable { clauses, .. } = act(Dialect::Sqlite, text) else { panic!("{text}") };
+        assert!(
+            matches!(&clauses[..], [Clause::AddIndex { index, .. }] if index.name.as_deref() == Some("i")),
+            "{clauses:?}"
+        );
     }
 }

@@ -150,7 +150,7 @@ fn add(table: Name, mut clause: Words<'_>) -> Vec<Effect> {
     };
     match word.as_str() {
         "primary" => index(table, Some("PRIMARY".to_owned())),
-        "unique" | "fulltext" | "spatial" | "index" | "key" => {
+        _ if clause.begins_index() => {
             while clause.eat_any(&["unique", "fulltext", "spatial", "index", "key"]) {}
             clause.eat_if();
             index(table, index_name(&mut clause).or(symbol))
@@ -159,7 +159,8 @@ fn add(table: Name, mut clause: Words<'_>) -> Vec<Effect> {
         "foreign" | "check" => {
             symbol.map(|name| vec![Effect::ConstraintExists { table, name }]).unwrap_or_default()
         }
-        "partition" | "system" | "period" => vec![],
+        "partition" => vec![],
+        _ if clause.begins_period() => vec![],
         _ => {
             clause.eat(&["column"]);
             clause.eat_if();

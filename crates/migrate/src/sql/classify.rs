@@ -7,12 +7,15 @@ use super::create::{create, drop_object};
 use super::lexer::Kind;
 use super::meaning::{Ddl, Effect, Meaning, Name, Transaction};
 use super::split::Statement;
-use super::words::{Words, is};
+use super::words::{Words, is, is_any};
 use crate::Dialect;
 
 /// What a statement does.
 pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
     let mut words = Words::new(dialect, statement.text);
+    if words.eat_symbol("(") {
+        return parenthesised(words);
+    }
     let first = words.word();
     words.next();
     match first.as_str() {
@@ -21,11 +24,7 @@ pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
         "alter" => alter(words),
         "rename" if words.eat_any(&["table", "tables"]) => rename_tables(&words),
         "insert" | "update" | "delete" | "replace" | "load" | "import" => Meaning::Dml,
-        "with" => match words.first_of(&["select", "insert", "update", "delete", "replace"]) {
-            Some("select") => select(&words),
-            Some(_) => Meaning::Dml,
-            None => Meaning::Opaque,
-        },
+        "with" => with(&words),
         "select" => select(&words),
         "explain" | "describe" | "desc" if words.word() == "analyze" => {
             match words.first_of(&["insert", "update", "delete", "replace"]) {
@@ -69,7 +68,11 @@ fn alter(mut words: Words<'_>) -> Meaning {
     if words.eat(&["table"]) {
         return alter_table(words).map_or(Meaning::Opaque, Meaning::Ddl);
     }
-    // ALTER VIEW, EVENT, PROCEDURE, DATABASE, USER: they say what it is afterwards.
+    // Again it would give numbers once more that were given in between.
+    if words.word() == "sequence" && words.has(&["restart"]) {
+        return Meaning::Opaque;
+    }
+    // ALTER VIEW, EVENT, PROCEDURE, DATABASE, USER, SEQUENCE: they say what it is afterwards.
     Meaning::Repeatable
 }
 
@@ -98,6 +101,24 @@ fn rename_tables(words: &Words<'_>) -> Meaning {
     Meaning::Ddl(Ddl { verb: "RENAME TABLE", effects, tables, repeatable: false, alter: None })
 }
 
+fn with(words: &Words<'_>) -> Meaning {
+    const VERBS: [&str; 7] = ["select", "values", "table", "insert", "update", "delete", "replace"];
+    match words.first_of(&VERBS) {
+        Some("select" | "values" | "table") => select(words),
+        Some(_) => Meaning::Dml,
+        None => Meaning::Opaque,
+    }
+}
+
+/// `(SELECT …) UNION (SELECT …)`, whose first parenthesis is read.
+fn parenthesised(mut words: Words<'_>) -> Meaning {
+    while words.eat_symbol("(") {}
+    match words.word().as_str() {
+        "select" | "values" | "table" | "with" => select(&words),
+        _ => Meaning::Opaque,
+    }
+}
+
 fn select(words: &Words<'_>) -> Meaning {
     // SELECT @x := 1
     let assigns = words
@@ -107,11 +128,13 @@ fn select(words: &Words<'_>) -> Meaning {
     if assigns {
         return Meaning::Session { repeatable: false };
     }
-    match words.first_of(&["into"]) {
-        Some(_) if words.has(&["outfile", "dumpfile"]) => Meaning::Opaque,
-        Some(_) => Meaning::Session { repeatable: false },
-        None => Meaning::Read,
+    // Also in parentheses: in a subquery there is no INTO.
+    let has = |names: &[&str]| words.rest().iter().any(|token| is_any(*token, names));
+    if !has(&["into"]) {
+        return Meaning::Read;
     }
+    let to_file = has(&["outfile", "dumpfile"]);
+    if to_file { Meaning::Opaque } else { Meaning::Session { repeatable: false } }
 }
 
 fn set(words: &mut Words<'_>) -> Meaning {

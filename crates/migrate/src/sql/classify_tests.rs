@@ -2,13 +2,21 @@ use super::*;
 use crate::sql::split::split;
 
 fn meaning_of(text: &str) -> Meaning {
-    let statements = split(Dialect::MySql, text).unwrap();
-    meaning(Dialect::MySql, &statements[0])
+    meaning_on(Dialect::MySql, text)
+}
+
+fn meaning_on(dialect: Dialect, text: &str) -> Meaning {
+    let statements = split(dialect, text).unwrap();
+    meaning(dialect, &statements[0])
 }
 
 /// Effects and changed tables on one line.
 fn shown(text: &str) -> String {
-    match meaning_of(text) {
+    shown_meaning(meaning_of(text))
+}
+
+fn shown_meaning(meaning: Meaning) -> String {
+    match meaning {
         Meaning::Ddl(ddl) => {
             let effects: Vec<String> = ddl.effects.iter().map(ToString::to_string).collect();
             let tables: Vec<String> = ddl.tables.iter().map(ToString::to_string).collect();
@@ -79,6 +87,15 @@ fn changes_of_the_schema_say_what_is_true_afterwards() {
         ("ALTER TABLE t ENGINE = InnoDB, COMMENT = 'a, b'", " [t]"),
         ("ALTER TABLE t ADD COLUMN IF NOT EXISTS c INT", "column t.c is there [t] (again)"),
         ("ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (5))", " [t]"),
+        ("ALTER TABLE t ADD PERIOD FOR SYSTEM_TIME (a, b), ADD SYSTEM VERSIONING", " [t]"),
+        (
+            "CREATE TABLE t (period INT, KEY USING BTREE (a), FULLTEXT KEY f (a), SPATIAL (a), \
+             PERIOD FOR p (a, b), KEY k ((a + 1)))",
+            "table t is there with its columns period [t]",
+        ),
+        ("CREATE SEQUENCE s.q START WITH 5", "sequence s.q is there []"),
+        ("CREATE OR REPLACE SEQUENCE q", "sequence q is there [] (again)"),
+        ("DROP SEQUENCE IF EXISTS q, r", "sequence q is gone; sequence r is gone [] (again)"),
     ] {
         assert_eq!(shown(text), expected, "{text}");
     }
@@ -92,6 +109,16 @@ fn other_statements_are_told_apart() {
         ("WITH a AS (SELECT 1) UPDATE t SET x = 1", Meaning::Dml),
         ("WITH a AS (SELECT 1) SELECT * FROM a", Meaning::Read),
         ("SELECT 1", Meaning::Read),
+        ("(SELECT 1) UNION (SELECT 2)", Meaning::Read),
+        ("((SELECT 1) LIMIT 1)", Meaning::Read),
+        ("(WITH a AS (SELECT 1) SELECT * FROM a)", Meaning::Read),
+        ("(SELECT 1 INTO @x)", session(false)),
+        ("(SELECT 1) UNION (SELECT 2) INTO OUTFILE 'x'", Meaning::Opaque),
+        ("VALUES ROW(1), ROW(2)", Meaning::Read),
+        ("CREATE TEMPORARY SEQUENCE q", session(false)),
+        ("ALTER SEQUENCE q INCREMENT BY 2", Meaning::Repeatable),
+        ("ALTER SEQUENCE q RESTART 5", Meaning::Opaque),
+        ("CREATE LIBRARY IF NOT EXISTS l LANGUAGE JAVASCRIPT AS $$ ; $$", Meaning::Repeatable),
         ("SELECT 1 INTO @x", session(false)),
         ("SELECT 1 INTO OUTFILE 'x'", Meaning::Opaque),
         ("SET NAMES utf8mb4", session(true)),
@@ -140,5 +167,42 @@ fn a_statement_that_says_how_to_alter_is_left_alone() {
         ("CREATE TABLE t (x INT)", None),
     ] {
         assert_eq!(altering(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_only_sqlite_knows_is_understood() {
+    let shown = |text| shown_meaning(meaning_on(Dialect::Sqlite, text));
+    for (text, expected) in [
+        (
+            "CREATE UNIQUE INDEX IF NOT EXISTS main.i ON t (x)",
+            "index i of main.t is there [main.t] (again)",
+        ),
+        ("CREATE INDEX \"i\" ON [t] (x) WHERE x > 1", "index i of t is there [t]"),
+        ("DROP INDEX i", " []"),
+        ("DROP INDEX IF EXISTS main.i", " [] (again)"),
+        (
+            "CREATE TABLE t (key TEXT PRIMARY KEY, index_ INT, fulltext, spatial VARCHAR(5), period \
+             INT CHECK (period > 1))",
+            "table t is there with its columns key, index_, fulltext, spatial, period [t]",
+        ),
+        ("ALTER TABLE t ADD key TEXT DEFAULT (1)", "column t.key is there [t]"),
+        (
+            "CREATE TRIGGER main.t AFTER INSERT ON a BEGIN SELECT 1; END",
+            "trigger main.t is there []",
+        ),
+        (
+            "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END",
+            "Session { repeatable: false }",
+        ),
+        ("CREATE TEMP VIEW v AS SELECT 1", "Session { repeatable: false }"),
+        ("VALUES (1), (2)", "Read"),
+        ("WITH a AS (SELECT 1) VALUES (1)", "Read"),
+        ("WITH RECURSIVE a(x) AS (SELECT 1 UNION ALL SELECT x FROM a) SELECT * FROM a", "Read"),
+        ("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", "Dml"),
+        ("WITH a AS (SELECT 1) REPLACE INTO t SELECT * FROM a", "Dml"),
+        ("REPLACE INTO t VALUES (1)", "Dml"),
+    ] {
+        assert_eq!(shown(text), expected, "{text}");
     }
 }

@@ -3,31 +3,16 @@
 use super::lexer::{Kind, Token};
 use super::meaning::{Altering, Ddl, Effect, Meaning, RoutineKind};
 use super::name::{Name, unquoted};
-use super::words::{Words, is};
+use super::words::{Words, is, is_any};
 
-/// Words that begin a definition which is not one of a column.
-const NO_COLUMN: [&str; 14] = [
-    "primary",
-    "unique",
-    "key",
-    "index",
-    "fulltext",
-    "spatial",
-    "constraint",
-    "foreign",
-    "check",
-    "period",
-    "like",
-    "select",
-    "table",
-    "values",
-];
+/// Words that begin a definition which is neither one of a column nor of an index.
+const NO_COLUMN: [&str; 8] =
+    ["primary", "constraint", "foreign", "check", "like", "select", "table", "values"];
 
 /// What a `CREATE …` does; the first word is read already.
 pub(super) fn create(mut words: Words<'_>) -> Meaning {
     let replace = words.eat(&["or", "replace"]);
-    if words.eat_any(&["temporary", "temp"]) && words.word() != "trigger" && words.word() != "view"
-    {
+    if words.eat_any(&["temporary", "temp"]) {
         return Meaning::Session { repeatable: false };
     }
     skip_to_object(&mut words);
@@ -52,12 +37,16 @@ pub(super) fn create(mut words: Words<'_>) -> Meaning {
             )
         }
         "index" => {
-            let index = words.identifier();
+            // SQLite names the database in front of the index.
+            let (schema, index) = words.name().map(|it| (it.schema, it.name)).unzip();
             while words.peek().is_some_and(|token| !is(token, "on")) {
                 words.next();
             }
             words.eat(&["on"]);
-            let table = words.name();
+            let mut table = words.name();
+            if let (Some(table), Some(schema @ Some(_))) = (&mut table, schema) {
+                table.schema = schema;
+            }
             let alter = Some(altering(&words));
             let tables = table.iter().cloned().collect();
             let effect =
@@ -82,6 +71,10 @@ pub(super) fn create(mut words: Words<'_>) -> Meaning {
             vec![],
             None,
         ),
+        "sequence" => {
+            let effect = words.name().map(|sequence| Effect::SequenceExists { sequence });
+            ddl("CREATE SEQUENCE", effect, vec![], None)
+        }
         _ if repeatable => Meaning::Repeatable,
         _ => Meaning::Opaque,
     }
@@ -113,7 +106,11 @@ pub(super) fn drop_object(mut words: Words<'_>) -> Meaning {
         }
         "index" => {
             let index = words.identifier();
-            words.eat(&["on"]);
+            if !words.eat(&["on"]) {
+                // SQLite's, whose indexes have names of their own.
+                let verb = "DROP INDEX";
+                return Meaning::Ddl(Ddl { verb, repeatable, ..Ddl::default() });
+            }
             let table = words.name();
             let alter = Some(altering(&words));
             let tables = table.iter().cloned().collect();
@@ -133,6 +130,10 @@ pub(super) fn drop_object(mut words: Words<'_>) -> Meaning {
             let gone = words.name().map(|event| Effect::EventGone { event });
             ddl("DROP EVENT", gone.into_iter().collect(), vec![], None)
         }
+        "sequence" => {
+            let gone = names(&words).into_iter().map(|sequence| Effect::SequenceGone { sequence });
+            ddl("DROP SEQUENCE", gone.collect(), vec![], None)
+        }
         "prepare" => Meaning::Session { repeatable: false },
         _ if repeatable => Meaning::Repeatable,
         _ => Meaning::Opaque,
@@ -141,7 +142,7 @@ pub(super) fn drop_object(mut words: Words<'_>) -> Meaning {
 
 /// Goes on to the word that says what is created: past `UNIQUE`, `DEFINER = …` and their like.
 fn skip_to_object(words: &mut Words<'_>) {
-    const OBJECTS: [&str; 14] = [
+    const OBJECTS: [&str; 15] = [
         "table",
         "index",
         "view",
@@ -156,6 +157,7 @@ fn skip_to_object(words: &mut Words<'_>) {
         "server",
         "sequence",
         "package",
+        "library",
     ];
     let mut look = words.clone();
     for _ in 0..16 {
@@ -190,10 +192,14 @@ fn names(words: &Words<'_>) -> Vec<Name> {
 /// The names of the columns in the definitions of a table.
 pub(super) fn columns(definitions: &[Token<'_>]) -> Vec<String> {
     let named = |part: &Vec<Token<'_>>| {
-        let first = part.first()?;
+        let (first, definition) = (part.first()?, Words::of(part));
         let is_column = match first.kind {
             Kind::QuotedName => true,
-            Kind::Word => !NO_COLUMN.iter().any(|word| is(*first, word)),
+            Kind::Word => {
+                !is_any(*first, &NO_COLUMN)
+                    && !definition.begins_index()
+                    && !definition.begins_period()
+            }
             _ => false,
         };
         is_column.then(|| unquoted(first.text))

@@ -39,7 +39,7 @@ pub(crate) enum Transaction {
 }
 
 /// A change of the schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ddl {
     /// Such as `ALTER TABLE`.
     pub(crate) verb: &'static str,
@@ -81,6 +81,8 @@ pub(crate) enum Effect {
     RoutineGone { kind: RoutineKind, routine: Name },
     EventExists { event: Name },
     EventGone { event: Name },
+    SequenceExists { sequence: Name },
+    SequenceGone { sequence: Name },
 }
 
 /// Which kind of routine.
@@ -118,6 +120,8 @@ impl fmt::Display for Effect {
             Self::RoutineGone { routine, .. } => write!(f, "routine {routine} is gone"),
             Self::EventExists { event } => write!(f, "event {event} is there"),
             Self::EventGone { event } => write!(f, "event {event} is gone"),
+            Self::SequenceExists { sequence } => write!(f, "sequence {sequence} is there"),
+            Self::SequenceGone { sequence } => write!(f, "sequence {sequence} is gone"),
         }
     }
 }

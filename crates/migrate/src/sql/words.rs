@@ -76,6 +76,34 @@ impl<'a> Words<'a> {
         self.eat(&["if", "exists"]) || self.eat(&["if", "not", "exists"])
     }
 
+    /// Whether the definition of an index comes next, such as `KEY name USING BTREE (x)`. SQLite has
+    /// columns that are called `key`.
+    pub(super) fn begins_index(&self) -> bool {
+        let mut look = self.clone();
+        if look.eat(&["unique"]) {
+            return true;
+        }
+        if !look.eat_any(&["fulltext", "spatial", "index", "key"]) {
+            return false;
+        }
+        look.eat_any(&["index", "key"]);
+        look.eat_if();
+        if look.word() != "using" {
+            look.identifier();
+        }
+        if look.eat(&["using"]) {
+            look.next();
+        }
+        // With a number it is a type.
+        look.eat_symbol("(") && look.peek().is_some_and(|token| token.kind != Kind::Number)
+    }
+
+    /// Whether one of `MariaDB`'s periods and versions comes next: `PERIOD FOR …`, `SYSTEM VERSIONING`.
+    pub(super) fn begins_period(&self) -> bool {
+        let mut look = self.clone();
+        look.eat(&["period", "for"]) || look.eat(&["system", "versioning"])
+    }
+
     /// Reads one name without what may stand in front of it.
     pub(super) fn identifier(&mut self) -> Option<String> {
         let token = self.peek()?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use migrate::testing::{Engine, with_database};
 use migrate::{Event, MigrateError};
 
 use crate::support::{Files, migrator, number, on_servers, run, states, tables, up};
@@ -93,6 +94,30 @@ async fn a_runner_that_went_away_leaves_its_migration_marked() {
         let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
         assert!(matches!(error, MigrateError::InDoubt { statement: 3, .. }), "{error}");
         assert_eq!(tables(&database, "b").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_function_in_another_language_is_made_as_it_was_written() {
+    let body = " // it's ; $$ -- `\n return \"a;b\"; ";
+    with_database(Engine::MySql, async |database| {
+        if number(&database, "SELECT CAST(VERSION() AS SIGNED)").await < 9 {
+            return;
+        }
+        let text = format!(
+            "CREATE FUNCTION f() RETURNS TEXT DETERMINISTIC LANGUAGE JAVASCRIPT AS $js${body}$js$;\n\
+             CREATE TABLE a (x INTEGER);"
+        );
+        let files: Files<'_> = &[("1_a.mysql.up.sql", &text), ("1_a.sqlite.up.sql", "SELECT 1")];
+        assert_eq!(up(&database, files).await, 1);
+        let same = format!(
+            "SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = DATABASE() AND \
+             routine_definition = '{}'",
+            body.replace('\'', "''")
+        );
+        assert_eq!(number(&database, &same).await, 1);
+        assert_eq!(tables(&database, "a").await, 1);
     })
     .await;
 }
