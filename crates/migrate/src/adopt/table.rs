@@ -2,6 +2,7 @@
 
 use super::{AdoptError, History};
 use crate::Dialect;
+use crate::sql::name::backquoted;
 
 /// A table, perhaps of another database on the same server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +33,11 @@ impl Table {
         }
     }
 
-    /// For a statement; SQLite understands MySQL's quotes.
+    /// For a statement.
     pub(super) fn quoted(&self) -> String {
-        let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
         match &self.database {
-            Some(database) => format!("{}.{}", quoted(database), quoted(&self.table)),
-            None => quoted(&self.table),
+            Some(database) => format!("{}.{}", backquoted(database), backquoted(&self.table)),
+            None => backquoted(&self.table),
         }
     }
 }

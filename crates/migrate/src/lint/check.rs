@@ -128,10 +128,7 @@ pub(super) fn seen<'a>(dialect: Dialect, statements: &'a [Statement<'a>]) -> Vec
 
 fn tokens(dialect: Dialect, text: &str) -> Vec<String> {
     Lexer::new(dialect, text)
-        .filter(|token| {
-            token.kind.is_significant()
-                && !matches!(token.kind, Kind::ExecutableOpen | Kind::ExecutableClose)
-        })
+        .filter(|token| token.says_something())
         .map(|token| match token.kind {
             Kind::Word => token.text.to_lowercase(),
             _ => token.text.to_owned(),

@@ -6,7 +6,7 @@
 use super::column::{Column, Preset, column, index_columns};
 use super::lexer::{Kind, Token};
 use super::meaning::Name;
-use super::words::{Words, is};
+use super::words::Words;
 use crate::Dialect;
 
 /// A statement about tables.
@@ -184,8 +184,8 @@ fn how(words: &Words<'_>) -> Vec<Clause> {
     let mut words = words.clone();
     let mut clauses = Vec::new();
     while let Some(token) = words.next() {
-        let algorithm = is(token, "algorithm");
-        if algorithm || is(token, "lock") {
+        let algorithm = token.is_word("algorithm");
+        if algorithm || token.is_word("lock") {
             words.eat_symbol("=");
             let way = words.word();
             clauses.push(if algorithm { Clause::Algorithm(way) } else { Clause::Lock(way) });
@@ -230,7 +230,7 @@ fn create_table(mut words: Words<'_>, temporary: bool) -> Option<Table> {
     let name = words.name()?.name;
     let mut table = Table { name, temporary, ..Table::default() };
     if let Some(inside) = words.parentheses() {
-        table.complete = !inside.first().is_some_and(|first| is(*first, "like"));
+        table.complete = !inside.first().is_some_and(|first| first.is_word("like"));
         for part in Words::of(&inside).parts() {
             define(&mut table, Words::of(&part));
         }
@@ -243,13 +243,13 @@ fn create_table(mut words: Words<'_>, temporary: bool) -> Option<Table> {
         .collect();
     table.complete &= !words.has(&["select", "like"]);
     while let Some(token) = words.next() {
-        if is(token, "engine") {
+        if token.is_word("engine") {
             words.eat_symbol("=");
             table.engine = words.identifier();
-        } else if is(token, "charset") || (is(token, "character") && words.eat(&["set"])) {
+        } else if token.is_word("charset") || (token.is_word("character") && words.eat(&["set"])) {
             words.eat_symbol("=");
             table.charset = words.identifier().map(|name| name.to_lowercase());
-        } else if is(token, "collate") {
+        } else if token.is_word("collate") {
             words.eat_symbol("=");
             table.collation = words.identifier().map(|name| name.to_lowercase());
         }
@@ -296,7 +296,8 @@ fn added(mut words: Words<'_>) -> Option<Clause> {
         _ if words.begins_index() => {
             let kind = index_kind(&mut words)?;
             let says_if = words.eat_if();
-            let named = words.peek().is_some_and(|token| token.text != "(" && !is(token, "using"));
+            let named =
+                words.peek().is_some_and(|token| token.text != "(" && !token.is_word("using"));
             let name = if named { words.identifier() } else { None };
             let columns = index_columns(&columns_of(&mut words)?);
             let index = Index { name: name.or(symbol), kind, columns };
@@ -459,7 +460,7 @@ fn option(word: &str, mut words: Words<'_>) -> Option<Clause> {
         "convert" => {
             let mut collation = None;
             while let Some(token) = words.next() {
-                if is(token, "collate") {
+                if token.is_word("collate") {
                     collation = words.identifier().map(|name| name.to_lowercase());
                 }
             }

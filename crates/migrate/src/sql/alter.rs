@@ -4,7 +4,7 @@ use super::create::columns;
 use super::lexer::Token;
 use super::meaning::{Altering, Ddl, Effect};
 use super::name::Name;
-use super::words::{Words, is};
+use super::words::Words;
 
 /// What an `ALTER TABLE …` does; these words are read already.
 pub(super) fn alter_table(mut words: Words<'_>) -> Option<Ddl> {
@@ -49,9 +49,9 @@ pub(super) fn alter_table(mut words: Words<'_>) -> Option<Ddl> {
 }
 
 fn says_if(part: &[Token<'_>]) -> bool {
-    part.iter()
-        .zip(part.iter().skip(1))
-        .any(|(first, second)| is(*first, "if") && (is(*second, "exists") || is(*second, "not")))
+    part.iter().zip(part.iter().skip(1)).any(|(first, second)| {
+        first.is_word("if") && (second.is_word("exists") || second.is_word("not"))
+    })
 }
 
 /// `ALGORITHM = …` or `LOCK = …`.

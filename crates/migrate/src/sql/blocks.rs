@@ -6,7 +6,6 @@
 //! Statements"; <https://www.sqlite.org/lang_createtrigger.html>.)
 
 use super::lexer::{Kind, Token};
-use super::words::{is, is_any};
 
 /// Follows one statement, token by token.
 #[derive(Default)]
@@ -89,13 +88,13 @@ impl<'a> Blocks<'a> {
     }
 
     pub(super) fn see(&mut self, token: Token<'a>) {
-        if matches!(token.kind, Kind::ExecutableOpen | Kind::ExecutableClose) {
+        if !token.says_something() {
             return;
         }
         match self.part {
-            Part::Start if is(token, "create") => self.part = Part::Create(HEAD),
-            Part::Start if is(token, "begin") => self.part = Part::Begin,
-            Part::Begin if is(token, "not") => self.enter(Block::Statements),
+            Part::Start if token.is_word("create") => self.part = Part::Create(HEAD),
+            Part::Start if token.is_word("begin") => self.part = Part::Begin,
+            Part::Begin if token.is_word("not") => self.enter(Block::Statements),
             Part::Create(left) => self.part = created(token, left),
             Part::Head(head) => self.head(head, token),
             Part::Body => self.body(token),
@@ -123,17 +122,17 @@ impl<'a> Blocks<'a> {
                 self.body_begins(token);
             }
             Head::Routine { parameters: true } => self.routine(token),
-            Head::Trigger if is(token, "row") && self.follows(&["each"]) => {
+            Head::Trigger if token.is_word("row") && self.follows(&["each"]) => {
                 self.part = Part::Head(Head::Row);
             }
             // SQLite needs no FOR EACH ROW. What is called BEGIN itself comes after these.
-            Head::Trigger if is(token, "begin") && !self.is_name() => self.body_begins(token),
-            Head::Row if is(token, "when") => self.part = Part::Head(Head::Trigger),
+            Head::Trigger if token.is_word("begin") && !self.is_name() => self.body_begins(token),
+            Head::Row if token.is_word("when") => self.part = Part::Head(Head::Trigger),
             Head::Row
-                if is_any(token, &["follows", "precedes"])
+                if token.is_any_word(&["follows", "precedes"])
                     || self.follows(&["follows", "precedes"]) => {}
             Head::Row => self.body_begins(token),
-            Head::Event if is(token, "do") && !self.is_name() => {
+            Head::Event if token.is_word("do") && !self.is_name() => {
                 self.at_start = true;
                 self.part = Part::Body;
             }
@@ -144,8 +143,8 @@ impl<'a> Blocks<'a> {
     /// Past what is said of a routine and of its type to its body.
     fn routine(&mut self, token: Token<'a>) {
         // A type or a character set; the type SET has parentheses.
-        let of_type = is(token, "set") && self.follows(&["returns", "character", "char"]);
-        if !of_type && (block(token).is_some() || is_any(token, &PLAIN)) {
+        let of_type = token.is_word("set") && self.follows(&["returns", "character", "char"]);
+        if !of_type && (block(token).is_some() || token.is_any_word(&PLAIN)) {
             self.body_begins(token);
         }
     }
@@ -174,24 +173,26 @@ impl<'a> Blocks<'a> {
             // The IF of END IF and its like.
             (Some(_), _) if ended => {}
             (Some(block), _) if at_start || of_handler => self.enter(block),
-            _ if is(token, "case") => self.open.push(Block::Value),
-            _ if is(token, "handler") => self.handler = true,
-            _ if of_handler && is_any(token, &PLAIN) => self.handler = false,
+            _ if token.is_word("case") => self.open.push(Block::Value),
+            _ if token.is_word("handler") => self.handler = true,
+            _ if of_handler && token.is_any_word(&PLAIN) => self.handler = false,
             // The only statement of the body.
-            (_, None) if at_start && is_any(token, &PLAIN) => self.part = Part::Plain,
-            (_, Some(Block::UntilDo)) if is(token, "do") => {
+            (_, None) if at_start && token.is_any_word(&PLAIN) => self.part = Part::Plain,
+            (_, Some(Block::UntilDo)) if token.is_word("do") => {
                 self.replace(Block::Statements);
                 self.at_start = true;
             }
-            (_, Some(Block::Repeat)) if at_start && is(token, "until") => {
+            (_, Some(Block::Repeat)) if at_start && token.is_word("until") => {
                 self.replace(Block::Condition);
             }
-            (_, Some(Block::Branches)) if is_any(token, &["then", "else"]) => self.at_start = true,
-            (_, Some(Block::Statements)) if is(token, "atomic") && self.follows(&["not"]) => {
+            (_, Some(Block::Branches)) if token.is_any_word(&["then", "else"]) => {
                 self.at_start = true;
             }
-            (_, Some(Block::Value | Block::Condition)) if is(token, "end") => self.leave(),
-            (_, Some(_)) if at_start && is(token, "end") => self.leave(),
+            (_, Some(Block::Statements)) if token.is_word("atomic") && self.follows(&["not"]) => {
+                self.at_start = true;
+            }
+            (_, Some(Block::Value | Block::Condition)) if token.is_word("end") => self.leave(),
+            (_, Some(_)) if at_start && token.is_word("end") => self.leave(),
             _ => {}
         }
     }
@@ -214,7 +215,7 @@ impl<'a> Blocks<'a> {
     }
 
     fn follows(&self, words: &[&str]) -> bool {
-        self.previous.is_some_and(|previous| is_any(previous, words))
+        self.previous.is_some_and(|previous| previous.is_any_word(words))
     }
 
     /// Whether what follows is the name of what is created, or of its table.

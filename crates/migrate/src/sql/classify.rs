@@ -7,7 +7,7 @@ use super::create::{create, drop_object};
 use super::lexer::Kind;
 use super::meaning::{Ddl, Effect, Meaning, Name, Transaction};
 use super::split::Statement;
-use super::words::{Words, is, is_any};
+use super::words::Words;
 use crate::Dialect;
 
 /// What a statement does.
@@ -129,7 +129,7 @@ fn select(words: &Words<'_>) -> Meaning {
         return Meaning::Session { repeatable: false };
     }
     // Also in parentheses: in a subquery there is no INTO.
-    let has = |names: &[&str]| words.rest().iter().any(|token| is_any(*token, names));
+    let has = |names: &[&str]| words.rest().iter().any(|token| token.is_any_word(names));
     if !has(&["into"]) {
         return Meaning::Read;
     }
@@ -163,7 +163,7 @@ fn set(words: &mut Words<'_>) -> Meaning {
             token.text == "("
                 || (token.kind == Kind::Word
                     && !token.text.starts_with('@')
-                    && !["true", "false", "null"].iter().any(|word| is(*token, word)))
+                    && !["true", "false", "null"].iter().any(|word| token.is_word(word)))
         });
         !(of_user && calls)
     });

@@ -4,7 +4,7 @@
 
 use super::lexer::{Kind, Token};
 use super::name::unquoted;
-use super::words::{Words, is};
+use super::words::Words;
 
 /// A column as a statement defines it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,9 +168,9 @@ fn kind(words: &mut Words<'_>) -> Type {
     let mut kind = Type::default();
     while let Some(token) = words.peek() {
         let ends = token.kind != Kind::Word
-            || AFTER_TYPE
-                .iter()
-                .any(|word| is(token, word) && !(is(token, "character") && kind.name.is_empty()));
+            || AFTER_TYPE.iter().any(|word| {
+                token.is_word(word) && !(token.is_word("character") && kind.name.is_empty())
+            });
         if ends {
             break;
         }

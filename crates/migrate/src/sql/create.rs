@@ -3,7 +3,7 @@
 use super::lexer::{Kind, Token};
 use super::meaning::{Altering, Ddl, Effect, Meaning, RoutineKind};
 use super::name::{Name, unquoted};
-use super::words::{Words, is, is_any};
+use super::words::Words;
 
 /// Words that begin a definition which is neither one of a column nor of an index.
 const NO_COLUMN: [&str; 8] =
@@ -39,7 +39,7 @@ pub(super) fn create(mut words: Words<'_>) -> Meaning {
         "index" => {
             // SQLite names the database in front of the index.
             let (schema, index) = words.name().map(|it| (it.schema, it.name)).unzip();
-            while words.peek().is_some_and(|token| !is(token, "on")) {
+            while words.peek().is_some_and(|token| !token.is_word("on")) {
                 words.next();
             }
             words.eat(&["on"]);
@@ -196,7 +196,7 @@ pub(super) fn columns(definitions: &[Token<'_>]) -> Vec<String> {
         let is_column = match first.kind {
             Kind::QuotedName => true,
             Kind::Word => {
-                !is_any(*first, &NO_COLUMN)
+                !first.is_any_word(&NO_COLUMN)
                     && !definition.begins_index()
                     && !definition.begins_period()
             }

@@ -43,6 +43,42 @@ impl Kind {
     }
 }
 
+impl Token<'_> {
+    /// Whether it is this keyword, or a name without quotes, in capitals or not.
+    pub(crate) fn is_word(self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    pub(crate) fn is_any_word(self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is_word(word))
+    }
+
+    pub(crate) fn is_symbol(self, symbol: &str) -> bool {
+        self.kind == Kind::Symbol && self.text == symbol
+    }
+
+    pub(crate) fn is_any_symbol(self, symbols: &[&str]) -> bool {
+        symbols.iter().any(|symbol| self.is_symbol(symbol))
+    }
+
+    /// Whether it says something itself: neither white space nor a comment nor the mark of one whose
+    /// contents count.
+    pub(crate) fn says_something(self) -> bool {
+        self.kind.is_significant()
+            && !matches!(self.kind, Kind::ExecutableOpen | Kind::ExecutableClose)
+    }
+}
+
+/// All tokens of a text.
+pub(crate) fn tokens(dialect: Dialect, text: &str) -> Vec<Token<'_>> {
+    Lexer::new(dialect, text).collect()
+}
+
+/// Tokens put together again.
+pub(crate) fn join(tokens: &[Token<'_>]) -> String {
+    tokens.iter().map(|token| token.text).collect()
+}
+
 /// Takes a text apart, token by token.
 pub(crate) struct Lexer<'a> {
     dialect: Dialect,
@@ -167,7 +203,7 @@ impl<'a> Iterator for Lexer<'a> {
         let (start, after_as) = (self.at, self.after_as);
         let text = self.advance(length);
         self.after_as = if kind.is_significant() {
-            kind == Kind::Word && text.eq_ignore_ascii_case("as")
+            Token { kind, text, start }.is_word("as")
         } else {
             after_as
         };

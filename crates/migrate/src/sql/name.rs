@@ -17,10 +17,9 @@ impl Name {
 
     /// As it stands in a statement for MySQL.
     pub(crate) fn quoted(&self) -> String {
-        let quote = |part: &str| format!("`{}`", part.replace('`', "``"));
         match &self.schema {
-            Some(schema) => format!("{}.{}", quote(schema), quote(&self.name)),
-            None => quote(&self.name),
+            Some(schema) => format!("{}.{}", backquoted(schema), backquoted(&self.name)),
+            None => backquoted(&self.name),
         }
     }
 }
@@ -32,6 +31,16 @@ impl fmt::Display for Name {
         }
         f.write_str(&self.name)
     }
+}
+
+/// A name in MySQL's quotes, which SQLite understands as well.
+pub(crate) fn backquoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A name in the standard's quotes, which SQLite writes.
+pub(crate) fn doublequoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A name or word without its quotes.
@@ -58,6 +67,10 @@ mod tests {
             assert_eq!(unquoted(text), name);
         }
         assert_eq!(Name::unqualified("a`b").quoted(), "`a``b`");
+        for name in ["a", "a`b", "``", "a \"b\";", "[\u{e9}"] {
+            assert_eq!(unquoted(&backquoted(name)), name);
+            assert_eq!(unquoted(&doublequoted(name)), name);
+        }
         let name = Name { schema: Some("s".into()), name: "t".into() };
         assert_eq!((name.quoted().as_str(), name.to_string().as_str()), ("`s`.`t`", "s.t"));
     }

@@ -5,7 +5,6 @@
 
 use super::blocks::Blocks;
 use super::lexer::{Kind, Lexer};
-use super::words::is;
 use crate::Dialect;
 
 /// One statement of a text.
@@ -86,7 +85,7 @@ pub(crate) fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement<'_>>, 
             Kind::Comment if current.is_none() => comments.push(token.text),
             kind if !kind.is_significant() => {}
             _ => {
-                if current.is_none() && dialect == Dialect::MySql && is(token, "delimiter") {
+                if current.is_none() && dialect == Dialect::MySql && token.is_word("delimiter") {
                     change_delimiter(&mut lexer).map_err(|problem| SplitError {
                         line: lines.line_of(token.start),
                         problem,

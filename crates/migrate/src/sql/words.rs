@@ -14,10 +14,7 @@ pub(super) struct Words<'a> {
 impl<'a> Words<'a> {
     /// What stands in executable comments counts like the rest on MySQL.
     pub(super) fn new(dialect: Dialect, statement: &'a str) -> Self {
-        let tokens = Lexer::new(dialect, statement).filter(|token| {
-            token.kind.is_significant()
-                && !matches!(token.kind, Kind::ExecutableOpen | Kind::ExecutableClose)
-        });
+        let tokens = Lexer::new(dialect, statement).filter(|token| token.says_something());
         Self { tokens: tokens.collect(), at: 0 }
     }
 
@@ -51,7 +48,7 @@ impl<'a> Words<'a> {
     /// Reads these words, if they come next, all of them.
     pub(super) fn eat(&mut self, words: &[&str]) -> bool {
         let fits = words.iter().enumerate().all(|(offset, word)| {
-            self.tokens.get(self.at + offset).is_some_and(|token| is(*token, word))
+            self.tokens.get(self.at + offset).is_some_and(|token| token.is_word(word))
         });
         if fits {
             self.at += words.len();
@@ -65,8 +62,7 @@ impl<'a> Words<'a> {
     }
 
     pub(super) fn eat_symbol(&mut self, symbol: &str) -> bool {
-        let fits =
-            self.peek().is_some_and(|token| token.kind == Kind::Symbol && token.text == symbol);
+        let fits = self.peek().is_some_and(|token| token.is_symbol(symbol));
         self.at += usize::from(fits);
         fits
     }
@@ -127,12 +123,13 @@ impl<'a> Words<'a> {
 
     /// Whether one of these words stands outside of parentheses in what is not read yet.
     pub(super) fn has(&self, words: &[&str]) -> bool {
-        outside(self.rest()).any(|token| is_any(token, words))
+        outside(self.rest()).any(|token| token.is_any_word(words))
     }
 
     /// The first of these words outside of parentheses.
     pub(super) fn first_of<'w>(&self, words: &[&'w str]) -> Option<&'w str> {
-        outside(self.rest()).find_map(|token| words.iter().copied().find(|word| is(token, word)))
+        outside(self.rest())
+            .find_map(|token| words.iter().copied().find(|word| token.is_word(word)))
     }
 
     /// What is not read yet, in parts between the commas outside of parentheses.
@@ -175,14 +172,6 @@ impl<'a> Words<'a> {
         }
         Some(inside)
     }
-}
-
-pub(super) fn is(token: Token<'_>, word: &str) -> bool {
-    token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word)
-}
-
-pub(super) fn is_any(token: Token<'_>, words: &[&str]) -> bool {
-    words.iter().any(|word| is(token, word))
 }
 
 /// The tokens outside of parentheses.

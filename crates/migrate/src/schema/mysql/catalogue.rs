@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
-use super::scan::quote;
 use super::table::Charsets;
 use crate::schema::error::{Context, SchemaError};
 use crate::schema::is_own;
 use crate::schema::object::{Charset, Kind};
+use crate::sql::name::backquoted;
 
 /// How many definitions are asked for at once: enough that a distant server is not waited for
 /// once a table, and few enough that neither question nor answer grows large.
@@ -215,7 +215,7 @@ pub(super) async fn show(
         let statements: Vec<String> = some
             .iter()
             .map(|it| {
-                format!("SHOW CREATE {} {}", kind.to_string().to_uppercase(), quote(&it.name))
+                format!("SHOW CREATE {} {}", kind.to_string().to_uppercase(), backquoted(&it.name))
             })
             .collect();
         let answers = sqlx::raw_sql(AssertSqlSafe(statements.join(";")));

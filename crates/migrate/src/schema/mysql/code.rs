@@ -1,7 +1,9 @@
 //! Views, routines, triggers and events as `SHOW CREATE …` prints them, normalised: without their
 //! definer, who is a user of one server, and without the database's own name.
 
-use super::scan::{Kind, Token, join, quote, tokens};
+use crate::Dialect;
+use crate::sql::lexer::{Kind, Token, join, tokens};
+use crate::sql::name::backquoted;
 
 /// A routine, package, event or sequence: the text without its definer.
 pub(super) fn routine(definition: &str) -> String {
@@ -15,7 +17,7 @@ fn without_end(text: &str) -> &str {
 }
 
 fn without_definer(definition: &str) -> String {
-    let tokens = tokens(definition);
+    let tokens = tokens(Dialect::MySql, definition);
     match definer(&tokens) {
         Some((start, end)) => {
             let kept = [tokens.get(..start), tokens.get(end..)];
@@ -29,21 +31,23 @@ fn without_definer(definition: &str) -> String {
 fn definer(tokens: &[Token<'_>]) -> Option<(usize, usize)> {
     let start = tokens.iter().take(16).position(|token| token.is_word("DEFINER"))?;
     let mut end = start + 1;
-    let user = |token: &Token<'_>| matches!(token.kind, Kind::Name | Kind::Text | Kind::Word);
+    let name = |token: &Token<'_>| matches!(token.kind, Kind::QuotedName | Kind::Text | Kind::Word);
     let mut step = |test: &dyn Fn(&Token<'_>) -> bool| {
         while tokens.get(end).is_some_and(|token| token.kind == Kind::Space) {
             end += 1;
         }
-        let is = tokens.get(end).is_some_and(test);
-        end += usize::from(is);
-        is
+        let found = tokens.get(end).filter(|token| test(token));
+        end += usize::from(found.is_some());
+        found
     };
-    if !step(&|token| token.is_symbol("=")) || !step(&user) {
-        return None;
-    }
-    // A role of MariaDB has no host.
-    if step(&|token| token.is_symbol("@")) {
-        step(&user);
+    step(&|token| token.is_symbol("="))?;
+    let user = step(&name)?;
+    // Without quotes the @ belongs to a word. A role of MariaDB has no host.
+    let ends = |token: &Token<'_>| token.kind == Kind::Word && token.text.ends_with('@');
+    if ends(user)
+        || step(&|token| token.kind == Kind::Word && token.text.starts_with('@')).is_some_and(ends)
+    {
+        step(&name);
     }
     step(&|_| false);
     Some((start, end))
@@ -55,7 +59,7 @@ pub(super) fn event(definition: &str, starts_when_made: bool) -> String {
     if !starts_when_made {
         return definition;
     }
-    let tokens = tokens(&definition);
+    let tokens = tokens(Dialect::MySql, &definition);
     let Some(start) = tokens.iter().take(32).position(|token| token.is_word("STARTS")) else {
         return definition;
     };
@@ -66,11 +70,11 @@ pub(super) fn event(definition: &str, starts_when_made: bool) -> String {
 /// A trigger. Its header is as somebody wrote it (MariaDB) or the server's own (MySQL); the order
 /// among several for one event is given by the order in which they are made.
 pub(super) fn trigger(name: &str, table: &str, definition: &str) -> Option<String> {
-    let tokens = tokens(definition);
+    let tokens = tokens(Dialect::MySql, definition);
     let significant: Vec<usize> = tokens
         .iter()
         .enumerate()
-        .filter(|(_, token)| token.is_significant())
+        .filter(|(_, token)| token.says_something())
         .map(|(at, _)| at)
         .collect();
     let word = |nth: usize, word: &str| {
@@ -105,9 +109,9 @@ pub(super) fn trigger(name: &str, table: &str, definition: &str) -> Option<Strin
     let body = tokens.get(*significant.get(body)?..)?;
     Some(format!(
         "CREATE TRIGGER {} {} ON {} FOR EACH ROW\n{}",
-        quote(name),
+        backquoted(name),
         events.join(" "),
-        quote(table),
+        backquoted(table),
         without_end(&join(body))
     ))
 }
@@ -125,7 +129,7 @@ fn is_name_at(tokens: &[Token<'_>], significant: &[usize], at: usize, trigger: u
 /// A view: one line for each column and clause, without what is meant anyway.
 pub(super) fn view(database: &str, definition: &str) -> Option<String> {
     let definition = without_definer(definition);
-    let tokens = tokens(&definition);
+    let tokens = tokens(Dialect::MySql, &definition);
     let start = tokens.iter().position(|token| token.is_word("VIEW"))?;
     let (header, view) = tokens.split_at(start);
     let header =
@@ -136,9 +140,9 @@ pub(super) fn view(database: &str, definition: &str) -> Option<String> {
 
 /// A table whose columns take their defaults from a sequence of the same database (MariaDB).
 pub(super) fn without_database_in_calls(database: &str, table: &str) -> String {
-    let database = quote(database);
+    let database = backquoted(database);
     let mut text = String::with_capacity(table.len());
-    let tokens = tokens(table);
+    let tokens = tokens(Dialect::MySql, table);
     let mut rest = tokens.as_slice();
     loop {
         rest = match rest {
@@ -166,7 +170,7 @@ pub(super) fn without_database_in_calls(database: &str, table: &str) -> String {
 /// Leaves the database's own name away: in front of functions the server always writes it, in
 /// front of tables when the view also uses those of other databases.
 fn without_database<'a>(database: &str, tokens: &[Token<'a>]) -> Vec<Token<'a>> {
-    let database = quote(database);
+    let database = backquoted(database);
     let mut kept: Vec<Token<'a>> = Vec::with_capacity(tokens.len());
     let mut rest = tokens;
     loop {
@@ -189,7 +193,7 @@ fn without_database<'a>(database: &str, tokens: &[Token<'a>]) -> Vec<Token<'a>> 
 /// before a column.
 fn is_qualifier(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
     let is_call_or_longer = after.get(1).is_some_and(|t| t.is_symbol("(") || t.is_symbol("."));
-    let mut before = before.iter().rev().filter(|token| token.is_significant());
+    let mut before = before.iter().rev().filter(|token| token.says_something());
     let place = before.find(|token| !token.is_symbol("("));
     is_call_or_longer || place.is_some_and(|word| word.is_word("FROM") || word.is_word("JOIN"))
 }
@@ -235,13 +239,13 @@ fn in_lines(tokens: &[Token<'_>]) -> String {
 /// Which of `names` a view selects from, judging by its normalised text. A name that is only a
 /// column, an alias or a common table expression may be among them.
 pub(super) fn sources<'n>(view: &str, names: &[&'n str]) -> Vec<&'n str> {
-    let tokens = tokens(view);
-    let significant: Vec<&Token<'_>> = tokens.iter().filter(|t| t.is_significant()).collect();
+    let tokens = tokens(Dialect::MySql, view);
+    let significant: Vec<&Token<'_>> = tokens.iter().filter(|t| t.says_something()).collect();
     let mut found = Vec::new();
     for (at, token) in significant.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|before| significant.get(before));
         let after = significant.get(at + 1);
-        let is_source = token.kind == Kind::Name
+        let is_source = token.kind == Kind::QuotedName
             && after.is_none_or(|after| !after.is_symbol(".") && !after.is_symbol("("))
             && before.is_some_and(|before| {
                 ["FROM", "JOIN", "STRAIGHT_JOIN"].iter().any(|word| before.is_word(word))
@@ -249,7 +253,7 @@ pub(super) fn sources<'n>(view: &str, names: &[&'n str]) -> Vec<&'n str> {
                     || before.is_symbol(",")
             });
         if is_source {
-            found.extend(names.iter().filter(|name| quote(name) == token.text));
+            found.extend(names.iter().filter(|name| backquoted(name) == token.text));
         }
     }
     found
@@ -261,8 +265,15 @@ mod tests {
 
     #[test]
     fn the_definer_goes_however_it_is_quoted() {
-        for definer in ["`root`@`%`", "\"ro\"\"ot\"@\"h\"", "'a' @ 'b'", "root@localhost", "`role`"]
-        {
+        for definer in [
+            "`root`@`%`",
+            "\"ro\"\"ot\"@\"h\"",
+            "'a' @ 'b'",
+            "root@localhost",
+            "root@'h'",
+            "'a'@h",
+            "`role`",
+        ] {
             let text = format!("CREATE DEFINER={definer} PROCEDURE `p`()\nSELECT DEFINER=1");
             assert_eq!(routine(&text), "CREATE PROCEDURE `p`()\nSELECT DEFINER=1");
         }

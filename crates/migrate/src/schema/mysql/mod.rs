@@ -4,7 +4,6 @@
 
 mod catalogue;
 mod code;
-mod scan;
 mod table;
 mod views;
 

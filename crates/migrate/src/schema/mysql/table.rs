@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 
-use super::scan::{Kind, Token, join, quote, tokens, unquoted};
+use crate::Dialect;
 use crate::schema::object::Charset;
+use crate::sql::lexer::{Kind, Token, join, tokens};
+use crate::sql::name::{backquoted, unquoted};
 
 /// Character sets of a table's columns, by the columns' names.
 pub(super) type Charsets = HashMap<String, Charset>;
@@ -22,7 +24,7 @@ pub(super) fn normalise(
     table: Option<&Charset>,
     columns: &Charsets,
 ) -> Option<String> {
-    let tokens = plain(&tokens(definition));
+    let tokens = plain(&tokens(Dialect::MySql, definition));
     let open = tokens.iter().position(|token| token.is_symbol("("))?;
     let close = open + closing(tokens.get(open..)?)?;
     let mut parts = Parts::default();
@@ -40,7 +42,7 @@ pub(super) fn normalise(
         .map(|line| format!("  {line}"))
         .collect();
     let options = options(tokens.get(close + 1..)?, table);
-    Some(format!("CREATE TABLE {} (\n{}\n) {options}", quote(name), lines.join(",\n")))
+    Some(format!("CREATE TABLE {} (\n{}\n) {options}", backquoted(name), lines.join(",\n")))
 }
 
 /// What stands in the parentheses, sorted where order has no meaning.
@@ -62,11 +64,11 @@ impl Parts {
         columns: &Charsets,
     ) -> Option<()> {
         let first = item.first()?;
-        let name = item.iter().find(|token| token.kind == Kind::Name);
+        let name = item.iter().find(|token| token.kind == Kind::QuotedName);
         let name = name.map(|token| unquoted(token.text)).unwrap_or_default();
         let is = |word: &str| item.iter().any(|token| token.is_word(word));
         match first.text {
-            _ if first.kind == Kind::Name => {
+            _ if first.kind == Kind::QuotedName => {
                 self.columns.push(column(item, table, columns.get(&name)));
             }
             "PERIOD" => self.columns.push(join(item)),
@@ -90,8 +92,8 @@ fn plain<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let mut after_open = false;
     for token in tokens {
         match token.kind {
-            Kind::Open => after_open = true,
-            Kind::Close => {
+            Kind::ExecutableOpen => after_open = true,
+            Kind::ExecutableClose => {
                 plain.pop_if(|last| last.kind == Kind::Space);
             }
             Kind::Space if after_open => after_open = false,

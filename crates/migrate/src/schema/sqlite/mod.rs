@@ -3,7 +3,6 @@
 //! `sqlite_schema` keeps each statement as somebody wrote it, and edits it when something is
 //! renamed, added or dropped. The text is normalised so that such a history doesn't show.
 
-mod scan;
 mod text;
 
 use sqlx::sqlite::SqliteConnectOptions;

@@ -4,16 +4,18 @@
 //! when a column is added, renamed or dropped. Views and triggers stay as they were written. In all
 //! of them the names of tables are quoted, because SQLite quotes them when it renames one.
 
-use super::scan::{Kind, Token, quote, tokens};
+use crate::Dialect;
 use crate::schema::Kind as Object;
+use crate::sql::lexer::{Kind, Token, tokens};
+use crate::sql::name::{doublequoted, unquoted};
 
 /// `relations` are the names of all tables and views.
 pub(super) fn normalise(object: Object, name: &str, sql: &str, relations: &[&str]) -> String {
-    let tokens = tokens(sql);
+    let tokens = tokens(Dialect::Sqlite, sql);
     let names = Names { name, relations };
     match object {
         // What a virtual table's module is told is a text that only the module understands.
-        Object::Table if tokens.iter().take(4).any(|token| token.is("VIRTUAL")) => {
+        Object::Table if tokens.iter().take(4).any(|token| token.is_word("VIRTUAL")) => {
             names.replaced(&tokens, true)
         }
         Object::Table | Object::Index => laid_out(object, &names.replaced_tokens(&tokens)),
@@ -50,7 +52,7 @@ impl Names<'_> {
         let mut text = String::new();
         let mut has_own = false;
         for token in tokens {
-            if matches!(token.kind, Kind::Space | Kind::Comment) {
+            if !token.says_something() {
                 text.push_str(&token.text.replace("\r\n", "\n"));
                 continue;
             }
@@ -66,7 +68,7 @@ impl Names<'_> {
         let mut printed: Vec<Printed<'t>> = Vec::with_capacity(tokens.len());
         let mut is_apart = false;
         for token in tokens {
-            if matches!(token.kind, Kind::Space | Kind::Comment) {
+            if !token.says_something() {
                 is_apart = true;
                 continue;
             }
@@ -84,26 +86,28 @@ impl Names<'_> {
     /// The quoted name, where a token is the object's own name or that of a table.
     fn name(&self, printed: &[Printed<'_>], at: usize) -> Option<String> {
         let token = &printed.get(at)?.token;
-        if !matches!(token.kind, Kind::Word | Kind::Name) {
+        if !matches!(token.kind, Kind::Word | Kind::QuotedName) {
             return None;
         }
         let before = at.checked_sub(1).and_then(|before| printed.get(before))?;
-        let is_header = at < 5 && before.token.is_any(&["TABLE", "INDEX", "VIEW", "TRIGGER"]);
+        let is_header = at < 5 && before.token.is_any_word(&["TABLE", "INDEX", "VIEW", "TRIGGER"]);
         if is_header {
-            return Some(quote(self.name));
+            return Some(doublequoted(self.name));
         }
-        let is_place = before.token.is_any(&["REFERENCES", "ON", "FROM", "JOIN", "INTO", "UPDATE"])
-            || printed.get(at + 1).is_some_and(|after| after.token.is("."));
+        let is_place =
+            before.token.is_any_word(&["REFERENCES", "ON", "FROM", "JOIN", "INTO", "UPDATE"])
+                || printed.get(at + 1).is_some_and(|after| after.token.is_symbol("."));
         // As in ON DELETE, ON CONFLICT, UPDATE OF.
-        let is_keyword = token.is_any(&["DELETE", "UPDATE", "INSERT", "CONFLICT", "OF", "SELECT"]);
+        let is_keyword =
+            token.is_any_word(&["DELETE", "UPDATE", "INSERT", "CONFLICT", "OF", "SELECT"]);
         if !is_place || is_keyword {
             return None;
         }
-        let name = token.name();
+        let name = unquoted(token.text);
         self.relations
             .iter()
             .find(|relation| relation.eq_ignore_ascii_case(&name))
-            .map(|it| quote(it))
+            .map(|it| doublequoted(it))
     }
 }
 
@@ -113,21 +117,22 @@ fn laid_out(object: Object, tokens: &[Printed<'_>]) -> String {
     let mut before: [Option<&Printed<'_>>; 2] = [None, None];
     for printed in tokens {
         let token = &printed.token;
-        if token.is(")") {
+        if token.is_symbol(")") {
             depth = depth.saturating_sub(1);
         }
         let [second, first] = before;
         // The parentheses of a table, not those of an expression in it.
         let is_line = object == Object::Table
-            && ((depth == 0 && token.is(")"))
-                || (depth == 1 && first.is_some_and(|first| first.token.is_any(&["(", ","]))));
+            && ((depth == 0 && token.is_symbol(")"))
+                || (depth == 1
+                    && first.is_some_and(|first| first.token.is_any_symbol(&["(", ","]))));
         if is_line {
             text.push_str(if depth == 0 { "\n" } else { "\n  " });
         } else if first.is_some_and(|first| is_spaced(second, first, printed, depth)) {
             text.push(' ');
         }
         text.push_str(printed.text());
-        if token.is("(") {
+        if token.is_symbol("(") {
             depth += 1;
         }
         before = [first, Some(printed)];
@@ -142,17 +147,19 @@ fn is_spaced(
     depth: usize,
 ) -> bool {
     let is_number = |printed: &Printed<'_>| printed.token.kind == Kind::Number;
-    if first.token.is_any(&["(", "."]) || printed.token.is_any(&[")", ",", ".", ";"]) {
+    if first.token.is_any_symbol(&["(", "."]) || printed.token.is_any_symbol(&[")", ",", ".", ";"])
+    {
         return false;
     }
-    if first.token.is(",") {
+    if first.token.is_symbol(",") {
         // The type DECIMAL(10,2) is a text that programs read.
         return !(second.is_some_and(is_number) && is_number(printed));
     }
-    if printed.token.is("(") && (depth == 0 || first.name.is_some()) {
+    if printed.token.is_symbol("(") && (depth == 0 || first.name.is_some()) {
         return true;
     }
-    let is_word = |printed: &Printed<'_>| matches!(printed.token.kind, Kind::Word | Kind::Name);
+    let is_word =
+        |printed: &Printed<'_>| matches!(printed.token.kind, Kind::Word | Kind::QuotedName);
     printed.is_apart || (is_word(first) && is_word(printed))
 }
 
