@@ -1,6 +1,6 @@
 //! What the engine needs of a database. Implemented for MySQL (with MariaDB) and for SQLite.
 
-use crate::MigrateError;
+use crate::error::{Cause, MigrateError};
 use crate::event::Report;
 use crate::journal::{Images, Row, StepRow};
 use crate::source::script::ScriptStatement;
@@ -141,8 +141,8 @@ pub(crate) enum RunError {
     Refused {
         /// The database's words.
         reason: String,
-        /// Whether the same may well succeed a moment later: another transaction was in the way.
-        passing: bool,
+        /// Why, as far as it decides what to do.
+        cause: Cause,
     },
     /// The connection broke: whether it took effect is to be found out.
     Lost {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::clock::{self, Clock};
 use crate::database::{Begun, Database, RunError};
 use crate::direction::Direction;
-use crate::error::Context;
+use crate::error::{Cause, Context};
 use crate::event::{Report, summary};
 use crate::journal::{History, Images, StepRow, StepState, decompress};
 use crate::plan::{How, Plan, Planned, Step, Todo};
@@ -141,7 +141,9 @@ impl<D: Database> Engine<'_, D> {
             // Also where the connection is gone, and with it the transaction.
             let _ = self.database.rollback().await;
             match error {
-                MigrateError::Failed { passing: true, reason, .. } if attempt < ATTEMPTS => {
+                MigrateError::Failed { cause: Cause::Passing, reason, .. }
+                    if attempt < ATTEMPTS =>
+                {
                     attempt += 1;
                     self.pause(reason).await;
                 }
@@ -246,7 +248,7 @@ impl<D: Database> Engine<'_, D> {
                 Err(error) => {
                     let _ = self.database.rollback().await;
                     match error {
-                        MigrateError::Failed { passing: true, reason, .. }
+                        MigrateError::Failed { cause: Cause::Passing, reason, .. }
                             if attempt < ATTEMPTS =>
                         {
                             attempt += 1;
@@ -362,7 +364,7 @@ impl<D: Database> Engine<'_, D> {
                 });
                 Ok(())
             }
-            Err(RunError::Refused { reason, passing }) => Err(MigrateError::Failed {
+            Err(RunError::Refused { reason, cause }) => Err(MigrateError::Failed {
                 file: planned.file.clone(),
                 version: planned.version,
                 target: self.context.target.clone(),
@@ -370,7 +372,7 @@ impl<D: Database> Engine<'_, D> {
                 line: statement.line,
                 text: summary(&statement.text, 200),
                 undone,
-                passing,
+                cause,
                 reason,
             }),
             Err(RunError::Lost { reason }) => Err(MigrateError::ConnectionLost {

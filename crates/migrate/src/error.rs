@@ -3,7 +3,18 @@
 use std::time::Duration;
 
 use crate::event::Holder;
-use crate::{Dialect, SourceError};
+use crate::{Dialect, SourceError, space};
+
+/// Why a database refused a statement, as far as it decides what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The statement is wrong for this database.
+    Statement,
+    /// The same may well succeed later: another transaction was in the way.
+    Passing,
+    /// There is no space left for what it writes.
+    NoSpace,
+}
 
 /// Why [`Migrator`](crate::Migrator) gave up. Each text is complete: it names the database or the
 /// file, the cause in the database's own words, and what to do; so causes are not repeated through
@@ -67,7 +78,7 @@ pub enum MigrateError {
         file: String,
     },
     /// The table `_migrations` could not be read or written, or the session not be prepared.
-    #[error("could not {doing} on {target}: {reason}")]
+    #[error("could not {doing} on {target}: {reason}{}", journal_hint(.reason))]
     Journal {
         /// The database, without the password.
         target: String,
@@ -236,7 +247,7 @@ pub enum MigrateError {
     /// A statement of a migration failed.
     #[error(
         "{file} failed on {target} at its statement {statement} (line {line}): {reason}. {}. The \
-         statement: {text}", after_failure(*.undone)
+         statement: {text}", after_failure(*.undone, *.cause)
     )]
     Failed {
         /// The file's name.
@@ -253,8 +264,8 @@ pub enum MigrateError {
         text: String,
         /// Whether everything the file did was rolled back.
         undone: bool,
-        /// Whether the same may well succeed later: another transaction was in the way.
-        passing: bool,
+        /// Why, as far as it decides what to do.
+        cause: Cause,
         /// The database's words.
         reason: String,
     },
@@ -348,12 +359,30 @@ fn holder_hint(holder: Option<&Holder>) -> String {
     format!(" (connection {}{who}{})", holder.connection, what.unwrap_or_default())
 }
 
-fn after_failure(undone: bool) -> &'static str {
-    if undone {
-        "All of the file was rolled back: correct it and run again"
+fn after_failure(undone: bool, cause: Cause) -> String {
+    let after = if undone {
+        "All of the file was rolled back"
     } else {
-        "What stands before it in the file took effect and is on record; it did not. Correct the \
-         file from this statement on and run again"
+        "What stands before it in the file took effect and is on record; it did not"
+    };
+    let then = match (cause, undone) {
+        (Cause::Statement, true) => ": correct it and run again",
+        (Cause::Statement, false) => ". Correct the file from this statement on and run again",
+        (Cause::Passing, _) => {
+            ". Nothing is wrong with the file: let who was in the way finish and run again"
+        }
+        (Cause::NoSpace, _) => {
+            ". Nothing is wrong with the file: make space for the database and run again"
+        }
+    };
+    format!("{after}{then}")
+}
+
+fn journal_hint(reason: &sqlx::Error) -> &'static str {
+    if space::is_exhausted(reason) {
+        ". Make space for the database and run again, which finds out how far this run came"
+    } else {
+        ""
     }
 }
 

@@ -38,6 +38,7 @@ mod run_by;
 pub mod schema;
 pub mod scratch;
 mod source;
+mod space;
 mod sql;
 mod sqlite;
 mod status;
@@ -49,7 +50,7 @@ mod wait;
 pub mod wait_for_database;
 
 pub use direction::Direction;
-pub use error::MigrateError;
+pub use error::{Cause, MigrateError};
 pub use event::{Applied, Event, Holder};
 pub use journal::{Decision, StepState};
 pub use limits::Limits;

@@ -18,13 +18,13 @@ use sqlx::{
 use tokio::time::{sleep, timeout};
 
 use crate::database::{Arg, Begun, Database, Ran, RunError, bind};
-use crate::error::Context;
+use crate::error::{Cause, Context};
 use crate::event::Report;
 use crate::journal::{Images, Row, StepRecord, StepRow, sql};
 use crate::limits::Limits;
 use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Meaning, Name};
-use crate::{Event, MigrateError, online};
+use crate::{Event, MigrateError, online, space};
 use lock::Lock;
 use progress::Monitor;
 
@@ -160,7 +160,7 @@ impl MySql {
                 }
             }
         }
-        Err(RunError::Refused { reason: online::needs_copy(&refusals), passing: false })
+        Err(RunError::Refused { reason: online::needs_copy(&refusals), cause: Cause::Statement })
     }
 
     fn refused(&self, error: &sqlx::Error, more: &str) -> RunError {
@@ -176,8 +176,12 @@ impl MySql {
                         limit.as_secs()
                     );
                 }
-                let passing = matches!(code, LOCK_WAIT_TIMEOUT | DEADLOCK);
-                RunError::Refused { reason: reason + more, passing }
+                let cause = match code {
+                    LOCK_WAIT_TIMEOUT | DEADLOCK => Cause::Passing,
+                    _ if space::is_exhausted(error) => Cause::NoSpace,
+                    _ => Cause::Statement,
+                };
+                RunError::Refused { reason: reason + more, cause }
             }
             _ => RunError::Lost { reason: error_text(error) },
         }

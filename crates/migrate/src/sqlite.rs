@@ -9,14 +9,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 use crate::database::{Arg, Begun, Database, Ran, RunError, bind};
-use crate::error::Context;
+use crate::error::{Cause, Context};
 use crate::event::Report;
 use crate::journal::{Images, Row, StepRow, sql};
 use crate::limits::Limits;
 use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Name};
 use crate::wait::Wait;
-use crate::{Event, MigrateError};
+use crate::{Event, MigrateError, space};
 
 /// Between two attempts when SQLite says "busy" without having waited itself.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -172,12 +172,18 @@ impl Database for Sqlite {
             Ok(done) => Ok(Ran { rows: done.rows_affected(), algorithm: None }),
             // Nothing can be lost here: the transaction ends with this process at the latest.
             Err(error) => {
-                let passing = is_busy(&error);
+                let cause = if is_busy(&error) {
+                    Cause::Passing
+                } else if space::is_exhausted(&error) {
+                    Cause::NoSpace
+                } else {
+                    Cause::Statement
+                };
                 let reason = match error {
                     sqlx::Error::Database(error) => error.message().to_owned(),
                     other => other.to_string(),
                 };
-                Err(RunError::Refused { reason, passing })
+                Err(RunError::Refused { reason, cause })
             }
         }
     }

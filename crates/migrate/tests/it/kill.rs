@@ -1,17 +1,16 @@
 //! Runners that are killed outright, at every point at which that can make a difference. Whatever
 //! they leave, running again brings the database to where it would be without the kill.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use futures_util::stream::{self, StreamExt as _};
 use migrate::testing::{Engine, TestDatabase, with_database};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use sqlx::mysql::MySqlConnectOptions;
 
 use crate::proxy::Proxy;
-use crate::support::{Files, on_servers};
+use crate::support::{Files, Seen, on_servers, seen};
 
 /// Every kind of statement, and every way in which one can be in doubt.
 const FILES: Files<'_> = &[
@@ -74,46 +73,19 @@ fn through(proxy: &Proxy, database: &TestDatabase) -> String {
     format!("mysql://root@127.0.0.1:{}/{name}?ssl-mode=disabled", proxy.port)
 }
 
-fn server_of(database: &TestDatabase) -> String {
+fn options_of(database: &TestDatabase) -> &MySqlConnectOptions {
     let migrate::Target::MySql(options) = &database.target else { panic!("no server") };
+    options
+}
+
+fn server_of(database: &TestDatabase) -> String {
+    let options = options_of(database);
     format!("{}:{}", options.get_host(), options.get_port())
 }
 
 fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-type Seen = BTreeMap<String, Vec<String>>;
-
-/// Everything that can be seen of a database: its objects, its rows, and the journal without times.
-async fn seen(database: &TestDatabase) -> Seen {
-    let migrate::Target::MySql(options) = &database.target else { panic!("no server") };
-    let mut connection = options.connect().await.unwrap();
-    let mut seen = BTreeMap::new();
-    let tables = sqlx::raw_sql("SHOW TABLES").fetch_all(&mut connection).await.unwrap();
-    let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-    for table in tables {
-        let show = AssertSqlSafe(format!("SHOW CREATE TABLE `{table}`"));
-        let definition = sqlx::raw_sql(show).fetch_one(&mut connection).await.unwrap();
-        let columns = match table.as_str() {
-            "_migrations" => {
-                "CONCAT_WS(' ', version, name, checksum, finished_at IS NULL, undo_started_at)"
-            }
-            "_migration_steps" => "CONCAT_WS(' ', version, number, state)",
-            "_migration_texts" => "CONCAT_WS(' ', version, HEX(text))",
-            _ => "CAST(COUNT(*) AS CHAR)",
-        };
-        let rows = AssertSqlSafe(format!("SELECT {columns} FROM `{table}`"));
-        let rows = sqlx::raw_sql(rows).fetch_all(&mut connection).await.unwrap();
-        let mut lines = vec![definition.get::<String, _>(1)];
-        lines.extend(rows.iter().map(|row| row.get::<String, _>(0)));
-        seen.insert(table, lines);
-    }
-    let triggers = sqlx::raw_sql("SHOW TRIGGERS").fetch_all(&mut connection).await.unwrap();
-    seen.insert("triggers".into(), triggers.iter().map(|row| row.get(0)).collect());
-    connection.close().await.unwrap();
-    seen
 }
 
 /// Runs through a proxy, and kills the runner when the server has carried out so many commands and
@@ -140,7 +112,7 @@ async fn undisturbed(engine: Engine, folder: &Path) -> Option<(Vec<String>, Seen
     with_database(engine, async |database: TestDatabase| {
         let proxy = Proxy::start(&server_of(&database), None);
         succeeds(folder, &through(&proxy, &database)).await;
-        result = Some((proxy.texts(), seen(&database).await));
+        result = Some((proxy.texts(), seen(options_of(&database)).await));
     })
     .await;
     result
@@ -160,7 +132,7 @@ async fn kill_and_compare(
                 assert!(killed_at(*halt, folder, &database).await, "{engine:?} {halts:?}");
             }
             succeeds(folder, &database.url).await;
-            assert_eq!(&seen(&database).await, expected, "{engine:?} {halts:?}");
+            assert_eq!(&seen(options_of(&database)).await, expected, "{engine:?} {halts:?}");
         })
         .await;
     });

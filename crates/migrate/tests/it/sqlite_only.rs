@@ -1,8 +1,8 @@
 //! What only SQLite needs: its transaction around a whole file, and foreign keys checked at the
 //! end of it.
 
-use migrate::MigrateError;
 use migrate::testing::{Engine, TestDatabase, with_database};
+use migrate::{Cause, MigrateError};
 
 use crate::support::{Files, migrator, number, run, states, tables, up};
 
@@ -87,7 +87,10 @@ async fn a_disk_that_is_full_rolls_the_migration_back() {
         let files = &[TREE, ("2_fill.up.sql", fill)];
         let error = run(&migrator(&database, files), |_| {}).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("disk is full") && text.contains("rolled back"), "{text}");
+        assert!(matches!(error, MigrateError::Failed { cause: Cause::NoSpace, .. }), "{error:?}");
+        for part in ["disk is full", "rolled back", "make space"] {
+            assert!(text.contains(part), "{text}");
+        }
         assert_eq!(tables(&database, "b").await, 0);
         assert_eq!(states(&database, files).await, "ap");
     })

@@ -1,10 +1,13 @@
 //! Small helpers: migrators from a few files, and a look into the database beside them.
 
+use std::collections::BTreeMap;
+
 use migrate::testing::{Engine, TestDatabase, with_database};
 use migrate::{
     Applied, Event, MigrateError, Migrations, Migrator, State, Status, Target, UpOptions,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 
 pub(crate) type Files<'a> = &'a [(&'a str, &'a str)];
 
@@ -99,4 +102,35 @@ pub(crate) async fn tables(database: &TestDatabase, name: &str) -> i64 {
         Target::Sqlite(_) => format!("SELECT COUNT(*) FROM sqlite_schema WHERE name = '{name}'"),
     };
     number(database, &sql).await
+}
+
+pub(crate) type Seen = BTreeMap<String, Vec<String>>;
+
+/// Everything that can be seen of a database: its objects, its rows, and the journal without times.
+pub(crate) async fn seen(options: &MySqlConnectOptions) -> Seen {
+    let mut connection = options.connect().await.unwrap();
+    let mut seen = BTreeMap::new();
+    let tables = sqlx::raw_sql("SHOW TABLES").fetch_all(&mut connection).await.unwrap();
+    let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+    for table in tables {
+        let show = AssertSqlSafe(format!("SHOW CREATE TABLE `{table}`"));
+        let definition = sqlx::raw_sql(show).fetch_one(&mut connection).await.unwrap();
+        let columns = match table.as_str() {
+            "_migrations" => {
+                "CONCAT_WS(' ', version, name, checksum, finished_at IS NULL, undo_started_at)"
+            }
+            "_migration_steps" => "CONCAT_WS(' ', version, number, state)",
+            "_migration_texts" => "CONCAT_WS(' ', version, HEX(text))",
+            _ => "CAST(COUNT(*) AS CHAR)",
+        };
+        let rows = AssertSqlSafe(format!("SELECT {columns} FROM `{table}`"));
+        let rows = sqlx::raw_sql(rows).fetch_all(&mut connection).await.unwrap();
+        let mut lines = vec![definition.get::<String, _>(1)];
+        lines.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+        seen.insert(table, lines);
+    }
+    let triggers = sqlx::raw_sql("SHOW TRIGGERS").fetch_all(&mut connection).await.unwrap();
+    seen.insert("triggers".into(), triggers.iter().map(|row| row.get(0)).collect());
+    connection.close().await.unwrap();
+    seen
 }
