@@ -52,7 +52,8 @@ pub enum Event {
         /// For how long it has run.
         #[serde(rename = "elapsed_ms", serialize_with = "millis")]
         elapsed: Duration,
-        /// How much of its work is done, from 0 to 1, where the server knows.
+        /// How much of its work is done, from 0 to 1, where the server knows: MySQL where
+        /// `performance_schema` has its consumer `events_stages_current` on, `MariaDB` always.
         #[serde(skip_serializing_if = "Option::is_none")]
         fraction: Option<f64>,
     },

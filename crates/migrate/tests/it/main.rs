@@ -15,6 +15,7 @@ mod failure;
 mod full_disk;
 mod kill;
 mod own_server;
+mod progress;
 mod proxy;
 mod recovery;
 mod refusal;

@@ -9,7 +9,7 @@ use migrate::{
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::support::{
-    Files, execute, migrator, number, on_servers, run, states, tables, up, up_fails,
+    Files, execute, migrator, number, on_servers, run, soon, states, tables, up, up_fails,
 };
 
 const SQLITE: (&str, &str) = ("1_a.sqlite.up.sql", "SELECT 1");
@@ -187,12 +187,14 @@ async fn a_table_in_use_is_left_to_its_readers_and_altered_later() {
         });
         // Readers get through again and again while the runner waits.
         let mut reader = options.connect().await.unwrap();
-        told.recv().await.unwrap();
+        soon("the ALTER gives up waiting for the table", told.recv()).await.unwrap();
         let started = Instant::now();
-        sqlx::raw_sql("SELECT * FROM a").fetch_all(&mut reader).await.unwrap();
+        let read = sqlx::raw_sql("SELECT * FROM a").fetch_all(&mut reader);
+        soon("a reader gets through", read).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
         idle.close().await.unwrap();
-        assert_eq!(runner.await.unwrap().unwrap().count, 1);
+        let ran = soon("the ALTER runs once the table is free", runner).await.unwrap();
+        assert_eq!(ran.unwrap().count, 1);
         reader.close().await.unwrap();
     })
     .await;
@@ -215,8 +217,9 @@ async fn a_table_that_stays_in_use_is_given_up_with_the_one_who_uses_it() {
             .unwrap();
         let limits = Limits { lock_wait_timeout: Duration::from_secs(1), ..Limits::default() };
         let files: Files<'_> = &[a, ("2_b.up.sql", "ALTER TABLE a ADD COLUMN y INTEGER")];
-        let error = run(&migrator(&database, files).limits(limits), |_| {}).await.unwrap_err();
-        let text = error.to_string();
+        let runner = migrator(&database, files).limits(limits);
+        let ran = soon("the ALTER gives up", run(&runner, |_| {})).await;
+        let text = ran.unwrap_err().to_string();
         assert!(text.contains("(1205)") && text.contains(&format!("connection {id} ")), "{text}");
         idle.close().await.unwrap();
         assert_eq!(up(&database, files).await, 1);

@@ -1,6 +1,7 @@
 //! Small helpers: migrators from a few files, and a look into the database beside them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use migrate::testing::{Engine, TestDatabase, with_database};
 use migrate::{
@@ -13,6 +14,13 @@ pub(crate) type Files<'a> = &'a [(&'a str, &'a str)];
 
 pub(crate) fn migrator(database: &TestDatabase, files: Files<'_>) -> Migrator {
     Migrator::new(Migrations::embedded(files).unwrap(), database.target.clone())
+}
+
+/// Waits for something that must come soon, so that a test fails with words where it would hang.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let limit = Duration::from_mins(1);
+    let result = tokio::time::timeout(limit, future).await;
+    result.unwrap_or_else(|_| panic!("{what}: not within {limit:?}"))
 }
 
 /// Runs a test on both servers.
