@@ -79,7 +79,7 @@ pub(super) fn of_clause(server: Server, clause: &Clause, table: Option<&Table>) 
             _ => Online::InplaceNoLock,
         },
         Clause::DropIndex { .. }
-        | Clause::RenameIndex
+        | Clause::RenameIndex { .. }
         | Clause::HideIndex { .. }
         | Clause::DropConstraint { .. }
         | Clause::MetadataOption
@@ -88,7 +88,7 @@ pub(super) fn of_clause(server: Server, clause: &Clause, table: Option<&Table>) 
         // A foreign key is added in place where foreign_key_checks is 0, which the statement does
         // not show.
         Clause::AddForeignKey(_)
-        | Clause::AddCheck
+        | Clause::AddCheck { .. }
         | Clause::DropPrimaryKey
         | Clause::ConvertCharset { .. }
         | Clause::Engine(_) => Online::Copy,

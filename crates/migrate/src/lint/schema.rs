@@ -115,7 +115,6 @@ impl Schema {
             Clause::DropPrimaryKey => {
                 table.indexes.retain(|known| known.kind != IndexKind::Primary);
             }
-            Clause::AddForeignKey(key) => table.foreign_keys.push(key.clone()),
             _ => {}
         }
     }

@@ -30,7 +30,6 @@ pub(crate) struct Table {
     pub(crate) temporary: bool,
     pub(crate) columns: Vec<Column>,
     pub(crate) indexes: Vec<Index>,
-    pub(crate) foreign_keys: Vec<ForeignKey>,
     /// Whether all of it was written: not `LIKE`, not `SELECT`.
     pub(crate) complete: bool,
     pub(crate) engine: Option<String>,
@@ -62,7 +61,8 @@ pub(crate) enum IndexKind {
 /// A FOREIGN KEY clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ForeignKey {
-    pub(crate) name: Option<String>,
+    /// Behind CONSTRAINT.
+    pub(crate) symbol: Option<String>,
     pub(crate) columns: Vec<Option<String>>,
 }
 
@@ -101,14 +101,19 @@ pub(crate) enum Clause {
         index: String,
         says_if: bool,
     },
-    RenameIndex,
+    RenameIndex {
+        from: String,
+        to: String,
+    },
     /// `ALTER INDEX … INVISIBLE`, or `IGNORED` of `MariaDB`.
     HideIndex {
         index: String,
     },
     DropPrimaryKey,
     AddForeignKey(ForeignKey),
-    AddCheck,
+    AddCheck {
+        name: Option<String>,
+    },
     /// A foreign key, a check, or what only the database can tell.
     DropConstraint {
         name: String,
@@ -261,7 +266,6 @@ fn create_table(mut words: Words<'_>, temporary: bool) -> Option<Table> {
 fn define(table: &mut Table, words: Words<'_>) {
     match added(words) {
         Some(Clause::AddIndex { index, .. }) => table.indexes.push(index),
-        Some(Clause::AddForeignKey(key)) => table.foreign_keys.push(key),
         Some(Clause::AddColumn { column, .. }) => {
             let implied =
                 [(column.primary_key, IndexKind::Primary), (column.unique, IndexKind::Unique)];
@@ -307,11 +311,13 @@ fn added(mut words: Words<'_>) -> Option<Clause> {
             words.eat(&["foreign", "key"]);
             words.eat_if();
             let named = words.peek().is_some_and(|token| token.text != "(");
-            let name = if named { words.identifier() } else { None };
+            if named {
+                words.identifier();
+            }
             let columns = index_columns(&words.parentheses()?);
-            return Some(Clause::AddForeignKey(ForeignKey { name: symbol.or(name), columns }));
+            return Some(Clause::AddForeignKey(ForeignKey { symbol, columns }));
         }
-        "check" => return Some(Clause::AddCheck),
+        "check" => return Some(Clause::AddCheck { name: symbol }),
         word if word == "partition" || words.begins_period() => {
             return Some(Clause::Other(format!("ADD {}", words.word().to_uppercase())));
         }
@@ -331,6 +337,13 @@ fn columns_of<'a>(words: &mut Words<'a>) -> Option<Vec<Token<'a>>> {
 }
 
 fn alter_table(mut words: Words<'_>) -> Option<Act> {
+    let table = altered_table(&mut words)?;
+    let clauses = clauses(&words.parts());
+    Some(Act::AlterTable { table, clauses })
+}
+
+/// Reads what stands between `ALTER TABLE` and its clauses.
+pub(super) fn altered_table(words: &mut Words<'_>) -> Option<Name> {
     words.eat_if();
     let table = words.name()?;
     // MariaDB's WAIT n and NOWAIT.
@@ -338,11 +351,12 @@ fn alter_table(mut words: Words<'_>) -> Option<Act> {
         words.next();
     }
     words.eat(&["nowait"]);
-    let mut clauses = Vec::new();
-    for part in words.parts() {
-        clauses.extend(clause(Words::of(&part)));
-    }
-    Some(Act::AlterTable { table, clauses })
+    Some(table)
+}
+
+/// The clauses of an `ALTER TABLE`, which stand between commas.
+pub(super) fn clauses(parts: &[Vec<Token<'_>>]) -> Vec<Clause> {
+    parts.iter().flat_map(|part| clause(Words::of(part))).collect()
 }
 
 /// Usually one; several where columns are added in parentheses, or options follow without commas.
@@ -357,6 +371,7 @@ fn clause(mut words: Words<'_>) -> Vec<Clause> {
     if word == "add" {
         let mut look = words.clone();
         look.eat(&["column"]);
+        look.eat_if();
         if let Some(inside) = look.parentheses() {
             let parts = Words::of(&inside).parts();
             return parts.iter().map(|part| added(Words::of(part)).unwrap_or_else(other)).collect();
@@ -433,7 +448,9 @@ fn altered(mut words: Words<'_>) -> Option<Clause> {
 
 fn renamed(mut words: Words<'_>) -> Option<Clause> {
     if words.eat_any(&["index", "key"]) {
-        return Some(Clause::RenameIndex);
+        let from = words.identifier()?;
+        words.eat(&["to"]);
+        return words.identifier().map(|to| Clause::RenameIndex { from, to });
     }
     if words.eat_any(&["to", "as"]) || words.eat_symbol("=") {
         return words.name().map(Clause::RenameTable);

@@ -86,6 +86,19 @@ fn changes_of_the_schema_say_what_is_true_afterwards() {
         ("ALTER TABLE t ADD INDEX (a)", " [t]"),
         ("ALTER TABLE t ENGINE = InnoDB, COMMENT = 'a, b'", " [t]"),
         ("ALTER TABLE t ADD COLUMN IF NOT EXISTS c INT", "column t.c is there [t] (again)"),
+        (
+            "ALTER TABLE IF EXISTS t ADD c INT, ADD d INT",
+            "column t.c is there; column t.d is there [t]",
+        ),
+        (
+            "ALTER TABLE t WAIT 5 ADD COLUMN IF NOT EXISTS (c INT, d INT)",
+            "column t.c is there; column t.d is there [t] (again)",
+        ),
+        (
+            "ALTER TABLE t ALTER c SET DEFAULT 1, CHANGE c C TEXT, DROP CHECK k, DROP PRIMARY KEY",
+            "column t.c is there; column t.C is there; constraint k of t is gone; index PRIMARY of t \
+             is gone [t]",
+        ),
         ("ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (5))", " [t]"),
         ("ALTER TABLE t ADD PERIOD FOR SYSTEM_TIME (a, b), ADD SYSTEM VERSIONING", " [t]"),
         (
@@ -162,6 +175,7 @@ fn a_statement_that_says_how_to_alter_is_left_alone() {
         ("ALTER TABLE t ADD c INT", Some((false, true))),
         ("ALTER TABLE t ADD c INT, ALGORITHM=INSTANT", Some((true, true))),
         ("ALTER TABLE t ADD c INT, LOCK NONE", Some((true, true))),
+        ("ALTER TABLE t ALGORITHM=COPY, ADD c INT", Some((true, true))),
         ("CREATE INDEX i ON t (x) LOCK=NONE", Some((true, true))),
         ("ALTER TABLE t REMOVE PARTITIONING", Some((false, false))),
         ("CREATE TABLE t (x INT)", None),

@@ -27,7 +27,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
                 _ => return None,
             },
             Clause::AddForeignKey(key) => ("a foreign key", Some(&key.columns)),
-            Clause::AddCheck => ("a CHECK", None),
+            Clause::AddCheck { .. } => ("a CHECK", None),
             _ => return None,
         };
         let is_new = |column: &Option<String>| {

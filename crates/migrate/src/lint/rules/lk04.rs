@@ -26,7 +26,7 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
             !matches!(
                 clause,
                 Clause::DropIndex { .. }
-                    | Clause::RenameIndex
+                    | Clause::RenameIndex { .. }
                     | Clause::HideIndex { .. }
                     | Clause::DropConstraint { .. }
                     | Clause::MetadataOption

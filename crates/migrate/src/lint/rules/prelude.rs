@@ -23,6 +23,20 @@ pub(super) fn defined<'a>(look: &Look<'a>) -> impl Iterator<Item = &'a Column> {
     columns.iter().chain(of_clauses)
 }
 
+/// The indexes that a statement makes, with a new table or on one that is there.
+pub(super) fn indexed<'a>(look: &Look<'a>) -> impl Iterator<Item = &'a Index> {
+    let (indexes, clauses): (&[Index], &[Clause]) = match &look.statement.act {
+        Act::CreateTable(table) => (&table.indexes, &[]),
+        Act::AlterTable { clauses, .. } => (&[], clauses),
+        _ => (&[], &[]),
+    };
+    let of_clauses = clauses.iter().filter_map(|clause| match clause {
+        Clause::AddIndex { index, .. } => Some(index),
+        _ => None,
+    });
+    indexes.iter().chain(of_clauses)
+}
+
 /// The columns of an index in parentheses.
 pub(super) fn listed(columns: &[Option<String>]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| column.as_deref().unwrap_or("…")).collect();

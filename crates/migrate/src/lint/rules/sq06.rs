@@ -18,20 +18,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(look: &Look<'_>) -> Vec<Hit> {
-    let (table, added): (&str, Vec<&Index>) = match &look.statement.act {
-        Act::CreateTable(table) => (&table.name, table.indexes.iter().collect()),
-        Act::AlterTable { table, clauses } => (
-            &table.name,
-            clauses
-                .iter()
-                .filter_map(|clause| match clause {
-                    Clause::AddIndex { index, .. } => Some(index),
-                    _ => None,
-                })
-                .collect(),
-        ),
+    let table = match &look.statement.act {
+        Act::CreateTable(table) => &table.name,
+        Act::AlterTable { table, .. } => &table.name,
         _ => return vec![],
     };
+    let added: Vec<&Index> = indexed(look).collect();
     let there = look.schema.table(table).map(|table| table.indexes.as_slice()).unwrap_or_default();
     let mut hits = Vec::new();
     for (at, index) in added.iter().enumerate() {

@@ -17,25 +17,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(look: &Look<'_>) -> Vec<Hit> {
-    let (table, indexes): (Option<&str>, Vec<&Index>) = match &look.statement.act {
-        Act::CreateTable(table) => (Some(&table.name), table.indexes.iter().collect()),
-        Act::AlterTable { clauses, .. } => (
-            None,
-            clauses
-                .iter()
-                .filter_map(|clause| match clause {
-                    Clause::AddIndex { index, .. } => Some(index),
-                    _ => None,
-                })
-                .collect(),
-        ),
-        _ => return vec![],
+    let table = match &look.statement.act {
+        Act::CreateTable(table) => Some(table.name.as_str()),
+        _ => None,
     };
     let columns = defined(look).map(|column| column.name.as_str());
     table
         .into_iter()
         .chain(columns)
-        .chain(indexes.iter().filter_map(|index| index.name.as_deref()))
+        .chain(indexed(look).filter_map(|index| index.name.as_deref()))
         .filter(|name| name.chars().count() > 64)
         .map(|name| {
             Hit::new(format!("{name} has {} characters: 64 are allowed", name.chars().count()))

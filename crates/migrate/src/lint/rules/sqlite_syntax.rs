@@ -192,7 +192,7 @@ fn of_clauses(clauses: &[Clause], found: &mut Vec<String>) {
             }
             Clause::AddIndex { .. } => "ALTER TABLE … ADD INDEX (use CREATE INDEX)",
             Clause::DropIndex { .. } => "ALTER TABLE … DROP INDEX",
-            Clause::AddForeignKey(_) | Clause::AddCheck => "ALTER TABLE … ADD CONSTRAINT",
+            Clause::AddForeignKey(_) | Clause::AddCheck { .. } => "ALTER TABLE … ADD CONSTRAINT",
             Clause::DropConstraint { .. } | Clause::DropPrimaryKey => {
                 "ALTER TABLE … DROP of a constraint"
             }
