@@ -56,9 +56,10 @@ pub(crate) fn ways(statement: &ScriptStatement) -> Vec<&'static str> {
 
 /// Whether the server says that it can't do it in this way.
 pub(crate) fn is_refusal(number: Option<u16>) -> bool {
-    // ER_ALTER_OPERATION_NOT_SUPPORTED, the same with a reason; and ER_UNKNOWN_ALTER_ALGORITHM of
-    // servers that don't know INSTANT.
-    matches!(number, Some(1845 | 1846 | 1800))
+    // ER_ALTER_OPERATION_NOT_SUPPORTED, the same with a reason; ER_UNKNOWN_ALTER_ALGORITHM of
+    // servers that don't know INSTANT; and ER_INNODB_FT_LIMIT, for in place only one full-text
+    // index is made at a time.
+    matches!(number, Some(1845 | 1846 | 1800 | 1795))
 }
 
 /// What a person is told when only a copy would do.

@@ -113,6 +113,8 @@ pub(crate) enum Clause {
     AddForeignKey(ForeignKey),
     AddCheck {
         name: Option<String>,
+        /// Whether rows are held to it.
+        enforced: bool,
     },
     /// A foreign key, a check, or what only the database can tell.
     DropConstraint {
@@ -317,7 +319,13 @@ fn added(mut words: Words<'_>) -> Option<Clause> {
             let columns = index_columns(&words.parentheses()?);
             return Some(Clause::AddForeignKey(ForeignKey { symbol, columns }));
         }
-        "check" => return Some(Clause::AddCheck { name: symbol }),
+        "check" => {
+            let mut enforced = true;
+            while words.next().is_some() {
+                enforced &= !words.eat(&["not", "enforced"]);
+            }
+            return Some(Clause::AddCheck { name: symbol, enforced });
+        }
         word if word == "partition" || words.begins_period() => {
             return Some(Clause::Other(format!("ADD {}", words.word().to_uppercase())));
         }
@@ -489,9 +497,8 @@ fn option(word: &str, mut words: Words<'_>) -> Option<Clause> {
         }
         // DEFAULT CHARACTER SET is of columns to come.
         "default" | "character" | "charset" | "collate" | "auto_increment" | "comment"
-        | "stats_persistent" | "stats_auto_recalc" | "stats_sample_pages" => {
-            Some(Clause::MetadataOption)
-        }
+        | "stats_persistent" | "stats_auto_recalc" | "stats_sample_pages" | "max_rows"
+        | "min_rows" | "avg_row_length" | "checksum" => Some(Clause::MetadataOption),
         "row_format" | "key_block_size" | "force" | "encryption" => Some(Clause::Rebuild),
         _ => None,
     }

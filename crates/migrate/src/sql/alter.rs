@@ -87,7 +87,7 @@ fn effects_of(table: &Name, clause: &Clause) -> Vec<Effect> {
         Clause::RenameIndex { from, to } => vec![no_index(from), index(to)],
         // Without a symbol the server makes a name up.
         Clause::AddForeignKey(key) => key.symbol.as_ref().map(constraint).into_iter().collect(),
-        Clause::AddCheck { name } => name.as_ref().map(constraint).into_iter().collect(),
+        Clause::AddCheck { name, .. } => name.as_ref().map(constraint).into_iter().collect(),
         Clause::DropConstraint { name } => {
             vec![Effect::ConstraintGone { table: table.clone(), name: name.clone() }]
         }

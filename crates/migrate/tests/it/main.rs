@@ -14,6 +14,7 @@ mod create;
 mod failure;
 mod full_disk;
 mod kill;
+mod online_ddl;
 mod own_server;
 mod progress;
 mod proxy;
