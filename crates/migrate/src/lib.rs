@@ -55,7 +55,7 @@ pub use event::{Applied, Event, Holder};
 pub use journal::{Decision, StepState};
 pub use limits::Limits;
 pub use migrator::Migrator;
-pub use plan::{DownOptions, ListedMigration, ListedStep, OutOfOrder, Plan, UpOptions};
+pub use plan::{DownOptions, ListedMigration, ListedStep, OutOfOrder, Plan, Prediction, UpOptions};
 pub use repair::{Choice, StepId};
 pub use source::{Migration, Migrations, Problem, SourceError};
 pub use status::{Entry, State, Status};

@@ -8,11 +8,11 @@ mod check;
 mod explain;
 mod file;
 mod look;
-mod online;
+pub(crate) mod online;
 mod render;
 mod rule;
 mod rules;
-mod schema;
+pub(crate) mod schema;
 mod since;
 mod suppress;
 

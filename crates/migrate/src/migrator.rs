@@ -97,7 +97,19 @@ impl Migrator {
     /// [`status`](Self::status).
     pub async fn plan(&self, options: UpOptions) -> Result<Plan, MigrateError> {
         let history = self.history().await?;
-        plan::up(&self.migrations, self.target.dialect(), &history, options)
+        let mut plan = plan::up(&self.migrations, self.target.dialect(), &history, options)?;
+        let altered = plan.altered();
+        if let Target::MySql(options) = &self.target
+            && !altered.is_empty()
+        {
+            let context = self.context();
+            let mut database = MySql::connect(options, &context, self.limits).await?;
+            let known = database.definitions(&altered).await;
+            database.close().await;
+            let (server, definitions) = known.map_err(context.journal("look at tables"))?;
+            plan.predict(server, &definitions);
+        }
+        Ok(plan)
     }
 
     /// Applies what is pending, in order, and records it; goes on with what was interrupted.

@@ -8,6 +8,7 @@ mod lock;
 mod progress;
 mod server;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -22,6 +23,7 @@ use crate::error::{Cause, Context};
 use crate::event::Report;
 use crate::journal::{Images, Row, StepRecord, StepRow, sql};
 use crate::limits::Limits;
+use crate::lint::Server;
 use crate::source::script::ScriptStatement;
 use crate::sql::meaning::{Effect, Meaning, Name};
 use crate::{Event, MigrateError, online, space};
@@ -94,6 +96,25 @@ impl MySql {
     pub(crate) async fn close(self) {
         self.monitor.close().await;
         let _ = self.connection.close().await;
+    }
+
+    /// Which server this is, and the definitions of those of the tables that are there and that this
+    /// user may see.
+    pub(crate) async fn definitions(
+        &mut self,
+        tables: &BTreeSet<Name>,
+    ) -> sqlx::Result<(Server, Vec<String>)> {
+        let version = sqlx::raw_sql("SELECT VERSION()").fetch_one(&mut self.connection).await?;
+        let version: String = version.try_get(0)?;
+        let is_mariadb = version.contains("MariaDB");
+        let server = if is_mariadb { Server::MariaDb } else { Server::MySql };
+        let mut definitions = Vec::new();
+        for table in tables {
+            if let Ok(found) = catalogue::definition(&mut self.connection, table).await {
+                definitions.extend(found);
+            }
+        }
+        Ok((server, definitions))
     }
 
     /// Runs one statement to its end, within the limit for statements, and tells how it is getting on

@@ -1,10 +1,15 @@
 //! What a run would do, as a plain value: made from files and journal alone, before anything runs.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::journal::{History, Row, StepRow, StepState};
+use crate::lint::online::{Online, Server, of_clauses};
+use crate::lint::schema::Schema;
 use crate::source::script::{Script, ScriptStatement};
-use crate::sql::meaning::Meaning;
+use crate::sql::act::{Act, act};
+use crate::sql::meaning::{Meaning, Name};
 use crate::status::{self, Standing, State, standings};
 use crate::{Dialect, Direction, MigrateError, Migration, Migrations, SourceError, online};
 
@@ -76,11 +81,63 @@ pub struct ListedStep {
     /// the statement runs as it stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<&'static str>,
+    /// Which of them it will be, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Prediction>,
     /// Its text.
     pub statement: String,
 }
 
+/// How the server would alter a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Prediction {
+    /// `instant`, `inplace` or `copy`.
+    pub algorithm: &'static str,
+    /// What others may do meanwhile: with `none` read and write, with `shared` only read.
+    pub lock: &'static str,
+    /// Whether the runner would refuse that, because nobody allowed it.
+    pub refused: bool,
+}
+
+impl Prediction {
+    fn new(online: Online, ways: &[&str]) -> Option<Self> {
+        let (algorithm, lock) = match online {
+            Online::Instant => ("instant", "none"),
+            Online::InplaceNoLock => ("inplace", "none"),
+            Online::InplaceShared => ("inplace", "shared"),
+            Online::Copy => ("copy", "shared"),
+            Online::Unknown => return None,
+        };
+        let refused = lock == "shared" && !ways.is_empty() && !ways.contains(&"copy");
+        Some(Self { algorithm, lock, refused })
+    }
+}
+
 impl Plan {
+    /// The tables that are altered, of which the prediction wants to know the definition.
+    pub(crate) fn altered(&self) -> BTreeSet<Name> {
+        let acts = self.migrations.iter().flat_map(|planned| &planned.steps).map(Step::act);
+        let table = |act| if let Act::AlterTable { table, .. } = act { Some(table) } else { None };
+        acts.filter_map(table).collect()
+    }
+
+    /// Works out how each table would be altered, from what the database says of them now.
+    pub(crate) fn predict(&mut self, server: Server, definitions: &[String]) {
+        let mut tables = Schema::default();
+        for definition in definitions {
+            tables.apply(&act(Dialect::MySql, definition));
+        }
+        let steps = self.migrations.iter_mut().flat_map(|planned| &mut planned.steps);
+        for step in steps.filter(|step| !matches!(step.todo, Todo::Nothing)) {
+            let act = step.act();
+            if let Act::AlterTable { table, clauses } = &act {
+                let known = tables.table(&table.name).filter(|_| table.schema.is_none());
+                step.online = Some(of_clauses(server, clauses, known));
+            }
+            tables.apply(&act);
+        }
+    }
+
     /// What would be done, for people and programs.
     pub fn listing(&self) -> Vec<ListedMigration> {
         let listed = |planned: &Planned| ListedMigration {
@@ -102,6 +159,7 @@ fn listed_step(step: &Step, how: How) -> ListedStep {
         How::StepByStep => online::ways(&step.statement),
     };
     ListedStep {
+        predicted: step.online.and_then(|online| Prediction::new(online, &ways)),
         ways,
         number: step.statement.number,
         line: step.statement.line,
@@ -147,6 +205,18 @@ pub(crate) enum How {
 pub(crate) struct Step {
     pub(crate) statement: ScriptStatement,
     pub(crate) todo: Todo,
+    /// How a table would be altered, once that was predicted.
+    pub(crate) online: Option<Online>,
+}
+
+impl Step {
+    fn new(statement: ScriptStatement, todo: Todo) -> Self {
+        Self { statement, todo, online: None }
+    }
+
+    fn act(&self) -> Act {
+        act(Dialect::MySql, &self.statement.text)
+    }
 }
 
 /// What is to be done about a statement.
@@ -393,8 +463,7 @@ fn steps(
     known.sort_by_key(|row| row.number);
     let whole = dialect == Dialect::Sqlite || (script.changes_rows_only() && known.is_empty());
     if whole {
-        let steps =
-            script.statements.into_iter().map(|statement| Step { statement, todo: Todo::Run });
+        let steps = script.statements.into_iter().map(|statement| Step::new(statement, Todo::Run));
         return Ok((How::OneTransaction, steps.collect()));
     }
     let row_of = |number: usize| known.iter().copied().find(|row| row.number == number);
@@ -441,7 +510,7 @@ fn steps(
                 statement,
             });
         }
-        steps.push(Step { statement, todo });
+        steps.push(Step::new(statement, todo));
     }
     Ok((How::StepByStep, steps))
 }

@@ -171,7 +171,7 @@ impl Migrations {
         files: Vec<File>,
         name: impl Fn(&File) -> &str,
         read: impl for<'a> Fn(&'a File) -> Result<Cow<'a, str>, Problem>,
-        folder: Option<Arc<Path>>,
+        folder: Option<&Arc<Path>>,
     ) -> Result<Self, SourceError> {
         let mut problems = Vec::new();
         let mut versions = Vec::with_capacity(files.len());
@@ -189,7 +189,7 @@ impl Migrations {
             for (_, file) in files {
                 migration.put(name(file), read(file), folder.is_none(), &mut problems);
             }
-            migrations.extend(migration.complete(folder.clone(), &mut problems));
+            migrations.extend(migration.complete(folder.cloned(), &mut problems));
         }
         migrations.shrink_to_fit();
         if migrations.is_empty() && problems.is_empty() {
@@ -211,7 +211,7 @@ impl Migrations {
             names,
             String::as_str,
             |name| folder::read_text(dir, name).map(Cow::Owned),
-            Some(dir.into()),
+            Some(&dir.into()),
         )
     }
 

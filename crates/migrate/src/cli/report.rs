@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::utc::utc;
 use crate::lint::{self, Finding};
-use crate::{Applied, Direction, Entry, Event, Holder, ListedMigration, Plan, State, Status};
+use crate::{
+    Applied, Direction, Entry, Event, Holder, ListedMigration, Plan, Prediction, State, Status,
+};
 
 const HEADING: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -207,6 +209,25 @@ struct PlanReport<'a> {
     findings: &'a [Finding],
 }
 
+fn prediction(predicted: Prediction) -> String {
+    let how = match predicted.algorithm {
+        "instant" => "at once",
+        "inplace" => "in place",
+        _ => "by copying the table",
+    };
+    let others = match (predicted.algorithm, predicted.lock) {
+        ("instant", _) => "",
+        (_, "none") => ", while others read and write",
+        _ => ", while others only read",
+    };
+    let refused = if predicted.refused {
+        "; this is refused unless the file says `-- migrate: allow=copy reason=\"…\"`"
+    } else {
+        ""
+    };
+    format!("predicted: {how}{others}{refused}")
+}
+
 /// What would be done, statement by statement.
 pub(super) fn plan(
     out: &mut dyn Write,
@@ -235,6 +256,9 @@ pub(super) fn plan(
                 ways => format!(" ({})", ways.join(", else ")),
             };
             writeln!(out, "  {number}, line {line}: {WAITING}{todo}{WAITING:#}{ways}")?;
+            if let Some(predicted) = step.predicted {
+                writeln!(out, "    {ASIDE}{}{ASIDE:#}", prediction(predicted))?;
+            }
             for line in step.statement.lines() {
                 writeln!(out, "    {line}")?;
             }

@@ -66,7 +66,7 @@ enum Work {
 }
 
 /// The worst of the clauses, which are carried out together.
-pub(super) fn of_clauses(server: Server, clauses: &[Clause], table: Option<&Table>) -> Online {
+pub(crate) fn of_clauses(server: Server, clauses: &[Clause], table: Option<&Table>) -> Online {
     let change = Change { server, clauses, table };
     let mut work = clauses.iter().map(|clause| change.work(clause)).max().unwrap_or(Work::Unknown);
     let moves = clauses.iter().any(|clause| change.work(clause) == Work::Columns);

@@ -8,14 +8,14 @@ use crate::sql::meaning::Name;
 
 /// Tables by name, in lower case.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Schema {
+pub(crate) struct Schema {
     tables: BTreeMap<String, Table>,
     /// Indexes that no query uses any more.
     hidden: BTreeSet<(String, String)>,
 }
 
 impl Schema {
-    pub(super) fn table(&self, name: &str) -> Option<&Table> {
+    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
         self.tables.get(&name.to_lowercase())
     }
 
@@ -29,7 +29,7 @@ impl Schema {
     }
 
     /// What is so after a statement.
-    pub(super) fn apply(&mut self, act: &Act) {
+    pub(crate) fn apply(&mut self, act: &Act) {
         match act {
             Act::CreateTable(table) if !table.temporary => {
                 self.tables.entry(table.name.to_lowercase()).or_insert_with(|| table.clone());

@@ -14,17 +14,24 @@ pub(super) async fn images(
 ) -> sqlx::Result<Images> {
     let mut images = Images::new();
     for table in tables {
-        let show = format!("SHOW CREATE TABLE {}", table.quoted());
-        let row = sqlx::raw_sql(AssertSqlSafe(show)).fetch_one(&mut *connection).await;
-        let definition = match row {
-            Ok(row) => Some(row.try_get::<String, _>(1)?),
-            Err(error) if number(&error) == Some(NO_SUCH_TABLE) => None,
-            Err(error) => return Err(error),
-        };
+        let definition = definition(connection, table).await?;
         let image = definition.map(|text| sha256_hex(&without_counter(&text)));
         images.insert(table.to_string(), image);
     }
     Ok(images)
+}
+
+/// The statement that would make a table; none if there is no such table.
+pub(super) async fn definition(
+    connection: &mut MySqlConnection,
+    table: &Name,
+) -> sqlx::Result<Option<String>> {
+    let show = format!("SHOW CREATE TABLE {}", table.quoted());
+    match sqlx::raw_sql(AssertSqlSafe(show)).fetch_one(connection).await {
+        Ok(row) => row.try_get(1),
+        Err(error) if number(&error) == Some(NO_SUCH_TABLE) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A definition without its `AUTO_INCREMENT=123`, which grows with each row.

@@ -11,6 +11,7 @@ use sqlx::{
 use tokio::sync::OnceCell;
 
 use super::{Engine, TestDatabase, with_database};
+use crate::checksum::hex;
 use crate::journal::sql::CREATE;
 use crate::schema::{self, Kind, Object, Schema};
 use crate::sql::split::split;
@@ -132,7 +133,9 @@ async fn rows(options: &MySqlConnectOptions) -> sqlx::Result<String> {
         let rows = sqlx::raw_sql(AssertSqlSafe(select)).fetch_all(&mut connection).await?;
         for rows in rows.chunks(ROWS_AT_ONCE) {
             let values = rows.iter().map(values).collect::<sqlx::Result<Vec<_>>>()?.join(",\n");
-            statements.push_str(&format!("INSERT INTO {table} ({columns}) VALUES\n{values};\n"));
+            statements.push_str(
+                &["INSERT INTO ", &table, " (", &columns, ") VALUES\n", &values, ";\n"].concat(),
+            );
         }
     }
     connection.close().await?;
@@ -150,7 +153,8 @@ async fn columns(connection: &mut MySqlConnection) -> sqlx::Result<BTreeMap<Stri
     for row in sqlx::raw_sql(columns).fetch_all(connection).await? {
         let columns = tables.entry(quoted(row.try_get(0)?)).or_default();
         let comma = if columns.is_empty() { "" } else { ", " };
-        columns.push_str(&format!("{comma}{}", quoted(row.try_get(1)?)));
+        columns.push_str(comma);
+        columns.push_str(&quoted(row.try_get(1)?));
     }
     Ok(tables)
 }
@@ -172,7 +176,7 @@ fn values(row: &MySqlRow) -> sqlx::Result<String> {
             || "NULL".to_owned(),
             |bytes| {
                 let charset = if is_bytes { "" } else { "_utf8mb4 " };
-                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let digits = hex(&bytes);
                 format!("{charset}X'{digits}'")
             },
         ));

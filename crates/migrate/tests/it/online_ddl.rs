@@ -1,11 +1,12 @@
 //! How the servers change a table, compared with what is predicted.
 
+use migrate::UpOptions;
 use migrate::lint::{Online, Server, predict};
 use migrate::testing::{Engine, TestDatabase};
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, MySqlConnection};
 
-use crate::support::on_servers;
+use crate::support::{migrator, on_servers, up};
 
 const COLUMNS: &str = "
     id INT NOT NULL PRIMARY KEY, a INT, b VARCHAR(50), c VARCHAR(100) NOT NULL, e ENUM('a','b'),
@@ -194,4 +195,42 @@ async fn measure(connection: &mut MySqlConnection, table: &str, statement: &str)
 
 async fn run(connection: &mut MySqlConnection, sql: &str) -> sqlx::Result<()> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+}
+
+/// With what the database says of a table, and what the statements before change of it.
+#[tokio::test]
+async fn a_plan_says_how_tables_will_be_altered() {
+    on_servers(async |database: TestDatabase| {
+        let first = ("1_t.up.sql", "CREATE TABLE t (id INT PRIMARY KEY, k INT, b TEXT, KEY k (k));");
+        let pending = "ALTER TABLE t ADD COLUMN n INT; ALTER TABLE t DROP COLUMN k; \
+             ALTER TABLE t ADD FULLTEXT b (b);
+             -- migrate: allow=copy reason=\"small\"\nALTER TABLE t ADD FULLTEXT b2 (b);
+             ALTER TABLE t DROP COLUMN n; CREATE TABLE u (x INT); ALTER TABLE u MODIFY x INT NOT NULL;";
+        assert_eq!(up(&database, &[first]).await, 1);
+        let files = [first, ("2_t.up.sql", pending)];
+        let plan = migrator(&database, &files).plan(UpOptions::default()).await.unwrap();
+        let steps = plan.listing().remove(0).steps;
+        let predicted: Vec<String> = steps
+            .iter()
+            .map(|step| match step.predicted {
+                Some(found) => format!("{} {} {}", found.algorithm, found.lock, found.refused),
+                None => "nothing".to_owned(),
+            })
+            .collect();
+        let under_full_text = match database.engine {
+            Engine::MySql => "copy shared true",
+            _ => "inplace shared true",
+        };
+        let expected = [
+            "instant none false",
+            "inplace none false",
+            "inplace shared true",
+            "inplace shared false",
+            under_full_text,
+            "nothing",
+            "inplace none false",
+        ];
+        assert_eq!(predicted, expected);
+    })
+    .await;
 }
