@@ -210,10 +210,9 @@ impl<D: Database> Engine<'_, D> {
         self.database.check_lock(&planned.file).await?;
         let mut row = self.step_row(planned, step);
         let ran = match &step.statement.meaning {
-            Meaning::Dml => return self.run_rows(planned, step, row).await,
-            Meaning::Read | Meaning::Session { .. } => {
-                self.run_statement(planned, step, false).await
-            }
+            // A function that a SELECT calls may change rows as well.
+            Meaning::Dml | Meaning::Read => return self.run_rows(planned, step, row).await,
+            Meaning::Session { .. } => self.run_statement(planned, step, false).await,
             meaning => {
                 if let Meaning::Ddl(ddl) = meaning {
                     let images = self.database.images(&ddl.tables).await;
@@ -306,7 +305,7 @@ impl<D: Database> Engine<'_, D> {
                     let holds = self.database.holds(effect).await.map_err(looked)?;
                     effects.push((effect.clone(), holds));
                 }
-                verdict(&row.images, &now, &effects)
+                verdict(&row.images, &now, &effects, ddl.unseen)
             }
         };
         let done = match answer {

@@ -443,11 +443,15 @@ fn planned_down(
 }
 
 fn parse(dialect: Dialect, file: &str, text: &str) -> Result<Script, MigrateError> {
-    Script::parse(dialect, text).map_err(|error| MigrateError::Script {
-        file: file.to_owned(),
-        line: error.line,
-        message: error.message,
-    })
+    let refuse = |line, message| MigrateError::Script { file: file.to_owned(), line, message };
+    let script = Script::parse(dialect, text).map_err(|error| refuse(error.line, error.message))?;
+    // Once on record, a file that is still to be written would count as edited.
+    if script.statements.is_empty() {
+        let message =
+            "there is no statement in it: write one, or SELECT 1; if there is nothing to do";
+        return Err(refuse(1, message.to_owned()));
+    }
+    Ok(script)
 }
 
 /// Compares a file's statements with what is written down about them.

@@ -42,19 +42,34 @@ pub(crate) fn question(meaning: &Meaning) -> Question<'_> {
     }
 }
 
-/// The answer, from the tables before and now and the effects that are there.
-pub(crate) fn verdict(before: &Images, now: &Images, effects: &[(Effect, bool)]) -> Verdict {
+/// The answer, from the tables before and now and the effects that are there. `unseen` says that
+/// tables may look the same although it took effect.
+pub(crate) fn verdict(
+    before: &Images,
+    now: &Images,
+    effects: &[(Effect, bool)],
+    unseen: bool,
+) -> Verdict {
     let all = effects.iter().all(|(_, holds)| *holds);
     if before.is_empty() {
         // A trigger or a view changes no table: there the effects alone tell.
         return match effects {
             [] => partly(effects),
+            // Again it would take what was written in between, unless it did not happen yet.
+            [(Effect::TableEmpty { table }, false)] => Verdict::Person(format!(
+                "there are rows in {table}: whether it emptied the table and they were written \
+                 since can't be told"
+            )),
             _ if all => Verdict::Done,
             _ if effects.iter().any(|(_, holds)| *holds) => partly(effects),
             _ => Verdict::Run,
         };
     }
     match (before == now, all) {
+        (true, true) if unseen => Verdict::Person(
+            "everything looks as it did before, and would do so too if it had taken effect"
+                .to_owned(),
+        ),
         (true, _) => Verdict::Run,
         (false, true) => Verdict::Done,
         (false, false) => partly(effects),
@@ -95,18 +110,19 @@ mod tests {
     #[test]
     fn a_table_that_looks_as_before_was_not_changed() {
         let before = image("t", Some("1"));
-        assert_eq!(verdict(&before, &before, &[effect(false)]), Verdict::Run);
+        assert_eq!(verdict(&before, &before, &[effect(false)], false), Verdict::Run);
         // What it meant was so before as well: it says itself whether that is an error.
-        assert_eq!(verdict(&before, &before, &[effect(true)]), Verdict::Run);
+        assert_eq!(verdict(&before, &before, &[effect(true)], false), Verdict::Run);
     }
 
     #[test]
     fn a_table_that_changed_as_it_should_is_done_and_any_other_change_is_for_a_person() {
         let (before, now) = (image("t", Some("1")), image("t", Some("2")));
-        assert_eq!(verdict(&before, &now, &[effect(true)]), Verdict::Done);
-        assert_eq!(verdict(&before, &now, &[]), Verdict::Done);
-        assert_eq!(verdict(&image("t", None), &now, &[effect(true)]), Verdict::Done);
-        let Verdict::Person(why) = verdict(&before, &now, &[effect(true), effect(false)]) else {
+        assert_eq!(verdict(&before, &now, &[effect(true)], false), Verdict::Done);
+        assert_eq!(verdict(&before, &now, &[], false), Verdict::Done);
+        assert_eq!(verdict(&image("t", None), &now, &[effect(true)], false), Verdict::Done);
+        let Verdict::Person(why) = verdict(&before, &now, &[effect(true), effect(false)], false)
+        else {
             panic!("decided without knowing");
         };
         assert!(why.contains("column t.c is there is not so"), "{why}");
@@ -115,11 +131,25 @@ mod tests {
     #[test]
     fn what_changes_no_table_is_told_by_its_effects() {
         let none = Images::new();
-        assert_eq!(verdict(&none, &none, &[effect(true)]), Verdict::Done);
-        assert_eq!(verdict(&none, &none, &[effect(false)]), Verdict::Run);
+        assert_eq!(verdict(&none, &none, &[effect(true)], false), Verdict::Done);
+        assert_eq!(verdict(&none, &none, &[effect(false)], false), Verdict::Run);
         for effects in [&[effect(true), effect(false)][..], &[]] {
-            assert!(matches!(verdict(&none, &none, effects), Verdict::Person(_)));
+            assert!(matches!(verdict(&none, &none, effects, false), Verdict::Person(_)));
         }
+    }
+
+    #[test]
+    fn what_may_have_changed_without_a_trace_is_for_a_person() {
+        let before = image("t", Some("1"));
+        assert!(matches!(verdict(&before, &before, &[effect(true)], true), Verdict::Person(_)));
+        assert!(matches!(verdict(&before, &before, &[], true), Verdict::Person(_)));
+        // What it means is not so, or something is another: that is told.
+        assert_eq!(verdict(&before, &before, &[effect(false)], true), Verdict::Run);
+        assert_eq!(verdict(&image("t", None), &before, &[effect(true)], true), Verdict::Done);
+        let empty = |holds| [(Effect::TableEmpty { table: Name::unqualified("t") }, holds)];
+        let none = Images::new();
+        assert_eq!(verdict(&none, &none, &empty(true), false), Verdict::Done);
+        assert!(matches!(verdict(&none, &none, &empty(false), false), Verdict::Person(_)));
     }
 
     #[test]
@@ -137,7 +167,9 @@ mod tests {
             ("ALTER TABLE t ADD c INT", "look"),
             ("CREATE TABLE IF NOT EXISTS t (x INT)", "run"),
             ("CREATE OR REPLACE VIEW v AS SELECT 1", "run"),
-            ("TRUNCATE t", "run"),
+            ("TRUNCATE t", "look"),
+            ("CREATE OR REPLACE TABLE t (x INT)", "look"),
+            ("CREATE OR REPLACE SEQUENCE s", "person"),
             ("INSERT INTO t VALUES (1)", "run"),
             ("CALL p()", "person"),
         ] {

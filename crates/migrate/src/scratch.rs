@@ -4,6 +4,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 
 use crate::schema::{self, SchemaError};
+use crate::sql::name::Name;
 use crate::{DownOptions, MigrateError, Migrations, Migrator, Target, UpOptions};
 
 /// What such a trial found. Without problems the migrations are sound.
@@ -92,7 +93,8 @@ async fn on_server(
     create(options, &name).await.map_err(|error| failed(error.to_string()))?;
     let scratch = Target::MySql(options.clone().database(&name));
     let result = there_and_back(&scratch, migrations).await;
-    let removed = run(options, &format!("DROP DATABASE `{name}`")).await;
+    let removed =
+        run(options, &format!("DROP DATABASE {}", Name::unqualified(&name).quoted())).await;
     let trial = result?;
     removed.map_err(|error| failed(format!("{name} could not be removed again: {error}")))?;
     Ok(trial)
@@ -106,7 +108,8 @@ async fn create(options: &MySqlConnectOptions, name: &str) -> sqlx::Result<()> {
     );
     let row = charset.fetch_one(&mut connection).await?;
     let (set, collation): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-    let create = format!("CREATE DATABASE `{name}` CHARACTER SET {set} COLLATE {collation}");
+    let name = Name::unqualified(name).quoted();
+    let create = format!("CREATE DATABASE {name} CHARACTER SET {set} COLLATE {collation}");
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await?;
     connection.close().await
 }

@@ -71,6 +71,14 @@ pub(super) async fn holds(connection: &mut MySqlConnection, effect: &Effect) -> 
             Ok(!found.is_empty() && wanted.iter().all(has))
         }
         Effect::TableGone { table } => Ok(!exists(connection, TABLE, table, None).await?),
+        Effect::TableEmpty { table } => {
+            let row = format!("SELECT 1 FROM {} LIMIT 1", table.quoted());
+            let row = sqlx::raw_sql(AssertSqlSafe(row)).fetch_optional(connection).await;
+            match row {
+                Err(error) if number(&error) == Some(NO_SUCH_TABLE) => Ok(false),
+                row => Ok(row?.is_none()),
+            }
+        }
         Effect::ViewExists { view } => exists(connection, VIEW, view, None).await,
         Effect::ViewGone { view } => Ok(!exists(connection, VIEW, view, None).await?),
         Effect::ColumnExists { table, column } => {

@@ -25,9 +25,19 @@ pub(super) fn alter_table(mut words: Words<'_>) -> Option<Ddl> {
     // Clauses are about the table under its new name.
     let now = renamed.unwrap_or(&table);
     effects.extend(clauses.iter().flat_map(|clause| effects_of(now, clause)));
+    // What goes and comes again under its name is there.
+    let there: Vec<Effect> = effects.clone();
+    effects.retain(|effect| match effect {
+        Effect::ColumnGone { table, column } => !there.iter().any(|effect| {
+            matches!(effect, Effect::ColumnExists { table: other, column: name }
+                if other == table && name.eq_ignore_ascii_case(column))
+        }),
+        _ => true,
+    });
     let tables = [&table].into_iter().chain(renamed).cloned().collect();
+    let unseen = swaps_rows(&parts) || replaces_column(&clauses);
     let verb = "ALTER TABLE";
-    Some(Ddl { verb, effects, tables, repeatable, alter: Some(alter) })
+    Some(Ddl { verb, effects, tables, repeatable, unseen, alter: Some(alter) })
 }
 
 fn altering(words: &Words<'_>) -> Altering {
@@ -43,6 +53,24 @@ fn altering(words: &Words<'_>) -> Altering {
             "secondary_unload",
         ]),
     }
+}
+
+/// Whether rows come, go or change places behind a definition that stays as it is.
+fn swaps_rows(parts: &[Vec<Token<'_>>]) -> bool {
+    const VERBS: [&str; 4] = ["exchange", "truncate", "discard", "import"];
+    parts.iter().any(|part| part.first().is_some_and(|first| first.is_any_word(&VERBS)))
+}
+
+/// Whether a column goes and another of its name comes.
+fn replaces_column(clauses: &[Clause]) -> bool {
+    let dropped = |name: &str| {
+        clauses.iter().any(|clause| {
+            matches!(clause, Clause::DropColumn { column, .. } if column.eq_ignore_ascii_case(name))
+        })
+    };
+    clauses
+        .iter()
+        .any(|clause| matches!(clause, Clause::AddColumn { column, .. } if dropped(&column.name)))
 }
 
 fn says_if(part: &[Token<'_>]) -> bool {

@@ -23,7 +23,7 @@ pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
         "drop" => drop_object(words),
         "alter" => alter(words),
         "rename" if words.eat_any(&["table", "tables"]) => rename_tables(&words),
-        "insert" | "update" | "delete" | "replace" | "load" | "import" => Meaning::Dml,
+        "insert" | "update" | "delete" | "replace" | "load" => Meaning::Dml,
         "with" => with(&words),
         "select" => select(&words),
         "explain" | "describe" | "desc" if words.word() == "analyze" => {
@@ -55,10 +55,14 @@ pub(crate) fn meaning(dialect: Dialect, statement: &Statement<'_>) -> Meaning {
                 None => Meaning::Repeatable,
             }
         }
-        "truncate" | "analyze" | "optimize" | "check" | "checksum" | "repair" | "flush"
-        | "grant" | "revoke" | "pragma" | "reindex" | "vacuum" | "cache" | "comment" => {
-            Meaning::Repeatable
+        "truncate" => {
+            words.eat(&["table"]);
+            let Some(table) = words.name() else { return Meaning::Opaque };
+            let effects = vec![Effect::TableEmpty { table }];
+            Meaning::Ddl(Ddl { verb: "TRUNCATE TABLE", effects, ..Ddl::default() })
         }
+        "analyze" | "optimize" | "check" | "checksum" | "repair" | "flush" | "grant" | "revoke"
+        | "pragma" | "reindex" | "vacuum" | "cache" | "comment" => Meaning::Repeatable,
         _ => Meaning::Opaque,
     }
 }
@@ -98,7 +102,8 @@ fn rename_tables(words: &Words<'_>) -> Meaning {
     };
     let effects = there.iter().map(effect).collect();
     let tables = there.keys().cloned().collect();
-    Meaning::Ddl(Ddl { verb: "RENAME TABLE", effects, tables, repeatable: false, alter: None })
+    let verb = "RENAME TABLE";
+    Meaning::Ddl(Ddl { verb, effects, tables, unseen: true, ..Ddl::default() })
 }
 
 fn with(words: &Words<'_>) -> Meaning {

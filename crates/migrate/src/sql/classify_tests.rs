@@ -21,7 +21,10 @@ fn shown_meaning(meaning: Meaning) -> String {
             let effects: Vec<String> = ddl.effects.iter().map(ToString::to_string).collect();
             let tables: Vec<String> = ddl.tables.iter().map(ToString::to_string).collect();
             let again = if ddl.repeatable { " (again)" } else { "" };
-            format!("{} [{}]{again}", effects.join("; "), tables.join(" "))
+            // Any table may have changed places with another.
+            let unseen = ddl.unseen && ddl.verb != "RENAME TABLE";
+            let unseen = if unseen { " (unseen)" } else { "" };
+            format!("{} [{}]{again}{unseen}", effects.join("; "), tables.join(" "))
         }
         other => format!("{other:?}"),
     }
@@ -107,7 +110,14 @@ fn changes_of_the_schema_say_what_is_true_afterwards() {
             "table t is there with its columns period [t]",
         ),
         ("CREATE SEQUENCE s.q START WITH 5", "sequence s.q is there []"),
-        ("CREATE OR REPLACE SEQUENCE q", "sequence q is there [] (again)"),
+        ("CREATE OR REPLACE SEQUENCE q", "Opaque"),
+        ("CREATE OR REPLACE TABLE t (x INT)", "table t is there with its columns x [t] (unseen)"),
+        ("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u", " [t] (unseen)"),
+        ("ALTER TABLE t TRUNCATE PARTITION p", " [t] (unseen)"),
+        ("ALTER TABLE t IMPORT TABLESPACE", " [t] (unseen)"),
+        ("ALTER TABLE t DROP COLUMN c, ADD C INT", "column t.C is there [t] (unseen)"),
+        ("TRUNCATE TABLE t", "table t is empty []"),
+        ("TRUNCATE s.t", "table s.t is empty []"),
         ("DROP SEQUENCE IF EXISTS q, r", "sequence q is gone; sequence r is gone [] (again)"),
     ] {
         assert_eq!(shown(text), expected, "{text}");
@@ -152,7 +162,7 @@ fn other_statements_are_told_apart() {
         ("SET GLOBAL max_connections = 5", Meaning::Repeatable),
         ("SET @@GLOBAL.max_connections = 5", Meaning::Repeatable),
         ("CREATE TEMPORARY TABLE t (x INT)", session(false)),
-        ("TRUNCATE TABLE t", Meaning::Repeatable),
+        ("IMPORT TABLE FROM 'x'", Meaning::Opaque),
         ("CREATE USER IF NOT EXISTS u", Meaning::Repeatable),
         ("CREATE USER u", Meaning::Opaque),
         ("CALL p()", Meaning::Opaque),

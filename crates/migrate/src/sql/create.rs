@@ -18,10 +18,13 @@ pub(super) fn create(mut words: Words<'_>) -> Meaning {
     skip_to_object(&mut words);
     let object = words.word();
     words.next();
-    let repeatable = words.eat_if() || replace;
+    // Replaced once more, a table would lose its rows, and a sequence give its numbers again.
+    let loses = replace && matches!(object.as_str(), "table" | "sequence");
+    let repeatable = (words.eat_if() || replace) && !loses;
     let ddl = |verb, effect: Option<Effect>, tables: Vec<Name>, alter| {
         effect.map_or(Meaning::Opaque, |effect| {
-            Meaning::Ddl(Ddl { verb, effects: vec![effect], tables, repeatable, alter })
+            let effects = vec![effect];
+            Meaning::Ddl(Ddl { verb, effects, tables, repeatable, unseen: loses, alter })
         })
     };
     match object.as_str() {
@@ -71,6 +74,7 @@ pub(super) fn create(mut words: Words<'_>) -> Meaning {
             vec![],
             None,
         ),
+        "sequence" if loses => Meaning::Opaque,
         "sequence" => {
             let effect = words.name().map(|sequence| Effect::SequenceExists { sequence });
             ddl("CREATE SEQUENCE", effect, vec![], None)
@@ -92,7 +96,7 @@ pub(super) fn drop_object(mut words: Words<'_>) -> Meaning {
         if effects.is_empty() {
             return Meaning::Opaque;
         }
-        Meaning::Ddl(Ddl { verb, effects, tables, repeatable, alter })
+        Meaning::Ddl(Ddl { verb, effects, tables, repeatable, unseen: false, alter })
     };
     match object.as_str() {
         "table" | "tables" => {

@@ -49,6 +49,9 @@ pub(crate) struct Ddl {
     pub(crate) tables: Vec<Name>,
     /// Whether it says itself that it may have happened already (`IF NOT EXISTS`, `OR REPLACE`).
     pub(crate) repeatable: bool,
+    /// Whether all definitions may look the same before and after, and doing it twice is not as good
+    /// as once: partitions or tables change places, or a table is made anew without its rows.
+    pub(crate) unseen: bool,
     /// How a table is to be altered.
     pub(crate) alter: Option<Altering>,
 }
@@ -67,6 +70,7 @@ pub(crate) struct Altering {
 pub(crate) enum Effect {
     TableExists { table: Name, columns: Vec<String> },
     TableGone { table: Name },
+    TableEmpty { table: Name },
     ViewExists { view: Name },
     ViewGone { view: Name },
     ColumnExists { table: Name, column: String },
@@ -102,6 +106,7 @@ impl fmt::Display for Effect {
                 write!(f, "table {table} is there with its columns {}", columns.join(", "))
             }
             Self::TableGone { table } => write!(f, "table {table} is gone"),
+            Self::TableEmpty { table } => write!(f, "table {table} is empty"),
             Self::ViewExists { view } => write!(f, "view {view} is there"),
             Self::ViewGone { view } => write!(f, "view {view} is gone"),
             Self::ColumnExists { table, column } => write!(f, "column {table}.{column} is there"),

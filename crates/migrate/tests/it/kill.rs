@@ -10,7 +10,7 @@ use migrate::testing::{Engine, TestDatabase, with_database};
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::proxy::Proxy;
-use crate::support::{Files, Seen, on_servers, seen};
+use crate::support::{Files, Seen, number, on_servers, seen};
 
 /// Every kind of statement, and every way in which one can be in doubt.
 const FILES: Files<'_> = &[
@@ -33,7 +33,6 @@ const FILES: Files<'_> = &[
          CREATE VIEW v AS SELECT x FROM a;\n\
          ALTER TABLE b RENAME TO c;\n\
          DROP TABLE c;\n\
-         TRUNCATE TABLE a;\n\
          SELECT * FROM v;\n",
     ),
     ("3_all.sqlite.up.sql", "SELECT 1"),
@@ -170,6 +169,77 @@ async fn killed_at_every_point_while_sequences_are_made_and_dropped_on_mariadb()
         ("1_a.sqlite.up.sql", "SELECT 1"),
     ];
     killed_at_every_point(Engine::MariaDb, files).await;
+}
+
+/// Statements after which everything looks as it did before: again, they would take rows that were
+/// written in between, or change places once more.
+#[tokio::test]
+async fn killed_at_every_point_what_leaves_no_trace_never_happens_twice() {
+    let prepare = "CREATE TABLE a (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 1;\n\
+         CREATE TABLE b (id INT PRIMARY KEY);\nCREATE TABLE c (id INT PRIMARY KEY);\n\
+         CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA\n\
+         BEGIN INSERT INTO c SELECT COUNT(*) FROM c; RETURN 1; END;\n";
+    let rows = "INSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1), (2);\n";
+    for (unseen, done) in [
+        ("TRUNCATE TABLE b;", "0"),
+        ("RENAME TABLE b TO t, c TO b, t TO c;", "0"),
+        ("ALTER TABLE a EXCHANGE PARTITION p0 WITH TABLE b;", "1"),
+        ("SELECT f();", "nobody is asked"),
+    ] {
+        let files = [
+            ("1_tables.mysql.up.sql", prepare),
+            ("1_tables.sqlite.up.sql", "SELECT 1"),
+            ("2_rows.mysql.up.sql", rows),
+            ("2_rows.sqlite.up.sql", "SELECT 1"),
+            ("3_unseen.mysql.up.sql", unseen),
+            ("3_unseen.sqlite.up.sql", "SELECT 1"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &files);
+        for engine in [Engine::MySql, Engine::MariaDb] {
+            let Some((texts, expected)) = undisturbed(engine, folder.path()).await else {
+                continue;
+            };
+            let at = texts
+                .iter()
+                .position(|text| text.starts_with(unseen.trim_end_matches(';')))
+                .unwrap();
+            let kills = (at - 2..at + 3).map(|halt| {
+                let (folder, expected) = (folder.path(), &expected);
+                with_database(engine, async move |database: TestDatabase| {
+                    assert!(killed_at(halt, folder, &database).await);
+                    decide(folder, &database, done).await;
+                    let mut seen = seen(options_of(&database)).await;
+                    // Where a decision stays on record.
+                    seen.insert(
+                        "_migration_steps".to_owned(),
+                        expected["_migration_steps"].clone(),
+                    );
+                    assert_eq!(&seen, expected, "{unseen} {halt}");
+                })
+            });
+            stream::iter(kills).buffer_unordered(6).collect::<()>().await;
+        }
+    }
+}
+
+/// Runs to the end. Where the runner asks, answers as a person who looks at the rows of `b` would:
+/// so many are there if the statement took effect.
+async fn decide(folder: &Path, database: &TestDatabase, done: &str) {
+    let mut up = runner(folder, &database.url);
+    let output = blocking(move || up.output().unwrap()).await;
+    if output.status.code() == Some(41) {
+        let count = number(database, "SELECT COUNT(*) FROM b").await.to_string();
+        let answer = if count == done { "--accept" } else { "--retry" };
+        let mut repair = Command::new(env!("CARGO_BIN_EXE_migrate"));
+        repair.env("DATABASE_URL", &database.url).arg("--source").arg(folder);
+        repair.args(["repair", answer, "3:1", "--reason", "looked at the rows"]);
+        let repaired = blocking(move || repair.output().unwrap()).await;
+        assert!(repaired.status.success(), "{}", String::from_utf8_lossy(&repaired.stderr));
+        succeeds(folder, &database.url).await;
+    } else {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[tokio::test]

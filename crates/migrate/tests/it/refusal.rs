@@ -10,6 +10,7 @@ const B: (&str, &str) = ("2_b.up.sql", "CREATE TABLE b (x INTEGER)");
 const C: (&str, &str) = ("3_c.up.sql", "CREATE TABLE c (x INTEGER)");
 
 migrate::on_every_database! {
+    a_file_without_a_statement_is_still_to_be_written,
     an_edited_file_is_refused_and_nothing_is_applied,
     a_file_older_than_the_newest_applied_is_refused,
     an_unfinished_migration_of_the_first_release_is_for_a_person,
@@ -55,4 +56,15 @@ async fn an_unfinished_migration_of_the_first_release_is_for_a_person(database: 
     migrator(&database, &[A, B]).repair(step, Choice::Retry, decision).await.unwrap();
     assert_eq!(up(&database, &[A, B]).await, 2);
     assert_eq!(states(&database, &[A, B]).await, "aa");
+}
+
+/// Applied, it would count as edited as soon as somebody writes it.
+async fn a_file_without_a_statement_is_still_to_be_written(database: TestDatabase) {
+    let created = [A, ("2_b.up.sql", "-- What to do\n")];
+    let text = up_fails(&database, &created).await;
+    assert!(text.contains("2_b.up.sql"), "{text}");
+    assert!(text.contains("no statement in it: write one, or SELECT 1;"), "{text}");
+    assert_eq!(states(&database, &created).await, "pp", "nothing is done before");
+    let written = [A, ("2_b.up.sql", "-- What to do\nCREATE TABLE b (x INTEGER);\n")];
+    assert_eq!(up(&database, &written).await, 2);
 }
