@@ -30,6 +30,7 @@ mod fl02;
 mod fl03;
 pub(super) mod fl04;
 pub(super) mod fl05;
+mod fl06;
 mod lk01;
 mod lk02;
 mod lk03;
@@ -119,6 +120,7 @@ pub(super) const ALL: &[Rule] = &[
     fl03::RULE,
     fl04::RULE,
     fl05::RULE,
+    fl06::RULE,
     lt01::RULE,
     lt02::RULE,
     lt03::RULE,

@@ -127,6 +127,9 @@ fn habits_of_editors_and_a_missing_way_back_are_told() {
     let expected =
         ["1_a.up.sql:1 FL01", "1_a.up.sql:1 FL02", "1_a.up.sql:1 FL03", "2_b.up.sql:1 FL03"];
     assert_eq!(lines(&files, &options), expected);
+    let down = |name| (name, "SELECT 1;");
+    let counted = ["1_a.up.sql", "1_a.down.sql", "2_b.up.sql", "2_b.down.sql", "5_c.sql"].map(down);
+    assert_eq!(lines(&counted, &options), ["5_c.sql:1 FL03", "5_c.sql:1 FL06"]);
     let both_ways = [("1_a.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;")];
     assert_eq!(lines(&both_ways, &options), [""; 0]);
 }

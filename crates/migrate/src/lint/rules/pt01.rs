@@ -28,7 +28,8 @@ fn check(look: &Look<'_>) -> Vec<Hit> {
         .into_iter()
         .map(|what| {
             Hit::new(format!(
-                "SQLite does not accept {what}: make a pair of files, or an executable comment"
+                "SQLite does not accept {what}: make a pair of files, or an executable comment; if \
+                 the folder is not for SQLite, say --only mysql"
             ))
         })
         .collect()
