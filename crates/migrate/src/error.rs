@@ -342,11 +342,24 @@ pub enum MigrateError {
     Output(#[from] std::io::Error),
 }
 
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_CANTOPEN: u32 = 14;
+const SQLITE_NOTADB: u32 = 26;
+
 fn connect_hint(reason: &sqlx::Error) -> &'static str {
     match reason {
         sqlx::Error::Io(_) => ". Is the server running and the address right?",
-        sqlx::Error::Database(_) => {
-            ". Check that the database (for SQLite: its folder) exists, and the user and password"
+        // SQLite's are numbers, of which the last byte counts (<https://sqlite.org/rescode.html>).
+        sqlx::Error::Database(error) => {
+            let number = error.code().and_then(|code| code.parse::<u32>().ok());
+            match number.map(|number| number & 0xff) {
+                Some(SQLITE_READONLY) => {
+                    ". Check who may write to the file and to its folder, and as whom this runs"
+                }
+                Some(SQLITE_CANTOPEN) => ". Check that its folder exists and may be written to",
+                Some(SQLITE_NOTADB) => ". Check the path: it is another kind of file, or encrypted",
+                _ => ". Check that the database exists, and the user and password",
+            }
         }
         _ => "",
     }

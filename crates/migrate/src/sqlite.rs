@@ -14,7 +14,7 @@ use crate::event::Report;
 use crate::journal::{Images, Row, StepRow, sql};
 use crate::limits::Limits;
 use crate::source::script::ScriptStatement;
-use crate::sql::meaning::{Effect, Name};
+use crate::sql::meaning::{Effect, Meaning, Name};
 use crate::wait::Wait;
 use crate::{Event, MigrateError, space};
 
@@ -169,7 +169,11 @@ impl Database for Sqlite {
     ) -> Result<Ran, RunError> {
         let query = sqlx::raw_sql(AssertSqlSafe(statement.text.as_str()));
         match query.execute(&mut self.connection).await {
-            Ok(done) => Ok(Ran { rows: done.rows_affected(), algorithm: None }),
+            // Of any other statement it gives the number of the one before.
+            Ok(done) if statement.meaning == Meaning::Dml => {
+                Ok(Ran { rows: done.rows_affected(), algorithm: None })
+            }
+            Ok(_) => Ok(Ran::default()),
             // Nothing can be lost here: the transaction ends with this process at the latest.
             Err(error) => {
                 let cause = if is_busy(&error) {

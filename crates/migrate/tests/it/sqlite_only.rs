@@ -2,7 +2,7 @@
 //! end of it.
 
 use migrate::testing::{Engine, TestDatabase, with_database};
-use migrate::{Cause, MigrateError};
+use migrate::{Cause, Event, MigrateError, Migrations, Migrator, Target};
 
 use crate::support::{Files, migrator, number, run, states, tables, up};
 
@@ -93,6 +93,45 @@ async fn a_disk_that_is_full_rolls_the_migration_back() {
         }
         assert_eq!(tables(&database, "b").await, 0);
         assert_eq!(states(&database, files).await, "ap");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone_and_told_from_a_missing_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.db");
+    let text = "Not a database, but somebody's notes. ".repeat(40);
+    std::fs::write(&other, &text).unwrap();
+    let error = async |path: &std::path::Path| {
+        let target = Target::parse(&format!("sqlite://{}", path.display())).unwrap();
+        let files = Migrations::embedded(&[("1_a.up.sql", "CREATE TABLE a (x INTEGER)")]).unwrap();
+        run(&Migrator::new(files, target), |_| {}).await.unwrap_err().to_string()
+    };
+    let found = error(&other).await;
+    assert!(found.contains("Check the path: it is another kind of file"), "{found}");
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), text);
+    let found = error(&folder.path().join("none/a.db")).await;
+    assert!(found.contains("Check that its folder exists"), "{found}");
+    assert!(!found.contains("password"), "{found}");
+}
+
+#[tokio::test]
+async fn only_statements_about_rows_tell_of_rows() {
+    with_database(Engine::Sqlite, async |database: TestDatabase| {
+        let files = &[(
+            "1_a.up.sql",
+            "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1), (2);
+             CREATE TABLE b (x INTEGER);",
+        )];
+        let mut rows = Vec::new();
+        let tell = |event| {
+            if let Event::StatementDone { rows: found, .. } = event {
+                rows.push(found);
+            }
+        };
+        run(&migrator(&database, files), tell).await.unwrap();
+        assert_eq!(rows, [0, 2, 0]);
     })
     .await;
 }
