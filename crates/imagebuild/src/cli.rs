@@ -1,0 +1,289 @@
+//! Verbs: arguments → library → text or JSON.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::build::{BuildError, Built, build};
+use crate::closure::Folder;
+use crate::image::Settings;
+use crate::plan::{Listed, Plan, PlanError, Request, plan};
+
+const HEADING: anstyle::Style = anstyle::Style::new().bold();
+const ASIDE: anstyle::Style = anstyle::Style::new().dimmed();
+
+/// Turns a program into a slim OCI image, without a daemon.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show what would be in the image, in which layer, and why
+    Plan {
+        #[command(flatten)]
+        what: What,
+    },
+    /// Build the image and print its digest
+    Build {
+        #[command(flatten)]
+        what: What,
+        /// Where it goes: oci:DIR[:TAG], a folder in the OCI image layout
+        #[arg(short, long, value_name = "IMAGE", required = true)]
+        output: Vec<String>,
+    },
+}
+
+/// What is to be in the image.
+#[derive(Debug, Args)]
+pub struct What {
+    /// The program that the image is for
+    #[arg(long, value_name = "PATH")]
+    binary: PathBuf,
+    /// Where it goes in the image [default: /usr/local/bin/NAME]
+    #[arg(long, value_name = "PATH")]
+    place: Option<PathBuf>,
+    /// A file or folder that goes into the image, as a layer of its own
+    #[arg(long = "copy", value_name = "FROM:TO", value_parser = from_to)]
+    copies: Vec<(PathBuf, PathBuf)>,
+    /// An argument that it is started with
+    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
+    arguments: Vec<String>,
+    /// A variable of its environment
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<String>,
+    /// Who it runs as, in numbers [default: 65532:65532]
+    #[arg(long, value_name = "UID[:GID]", value_parser = user)]
+    user: Option<String>,
+    /// A port that it listens on, such as 8080 or 53/udp
+    #[arg(long = "port", value_name = "PORT[/PROTOCOL]", value_parser = port)]
+    ports: Vec<String>,
+    /// The folder that it starts in [default: /]
+    #[arg(long, value_name = "PATH")]
+    working_dir: Option<PathBuf>,
+    /// What asks it to end, such as SIGTERM
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Said of the image: a label of its configuration
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    label: Vec<String>,
+    /// Where shared libraries are taken from: the root of another system
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a verb failed. Each text is complete.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// See there.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// See there.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The name of an image that is none.
+    #[error("{0:?} names no place for an image: write oci:DIR or oci:DIR:TAG")]
+    Image(String),
+    /// `SOURCE_DATE_EPOCH` is no time.
+    #[error("SOURCE_DATE_EPOCH is {0:?}, which is no number of seconds since 1970")]
+    Epoch(String),
+    /// The output can't be written.
+    #[error("the output could not be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does it.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    match &arguments.verb {
+        Verb::Plan { what } => {
+            let plan = planned(what)?;
+            show(out, &plan, what.json)?;
+        }
+        Verb::Build { what, output } => {
+            // A word that names nothing is told before the work.
+            let places = output.iter().map(|image| oci(image)).collect::<Result<Vec<_>, _>>()?;
+            let plan = planned(what)?;
+            tell(out, &build(&plan, &places)?, what.json)?;
+        }
+    }
+    Ok(())
+}
+
+fn planned(what: &What) -> Result<Plan, CliError> {
+    let mut entrypoint = Vec::new();
+    let name = what.binary.file_name().unwrap_or_default();
+    let place = what.place.clone().unwrap_or_else(|| Path::new("/usr/local/bin").join(name));
+    if !what.arguments.is_empty() {
+        entrypoint.push(place.to_string_lossy().into_owned());
+        entrypoint.extend(what.arguments.iter().cloned());
+    }
+    let label = |label: &String| {
+        let (name, value) = label.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let working_dir = what.working_dir.as_ref().map(|folder| folder.to_string_lossy().into_owned());
+    let settings = Settings {
+        architecture: String::new(),
+        entrypoint,
+        env: what.env.clone(),
+        user: what.user.clone().unwrap_or_default(),
+        working_dir: working_dir.unwrap_or_default(),
+        ports: what.ports.clone(),
+        stop_signal: what.stop_signal.clone(),
+        labels: what.label.iter().filter_map(label).collect(),
+        annotations: BTreeMap::new(),
+        created: created()?,
+    };
+    let request = Request {
+        program: what.binary.clone(),
+        place: Some(place),
+        copies: what.copies.clone(),
+        settings,
+    };
+    Ok(plan(&Folder(what.root.clone()), request)?)
+}
+
+/// `SOURCE_DATE_EPOCH` (reproducible-builds.org), else when the commit that is checked out was made,
+/// else 1970.
+fn created() -> Result<u64, CliError> {
+    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
+        return epoch.parse().map_err(|_| CliError::Epoch(epoch));
+    }
+    let commit = Command::new("git").args(["log", "-1", "--format=%ct"]).output();
+    let time = commit.ok().and_then(|commit| String::from_utf8(commit.stdout).ok());
+    Ok(time.and_then(|time| time.trim().parse().ok()).unwrap_or_default())
+}
+
+/// `oci:DIR[:TAG]`, as skopeo writes it.
+fn oci(image: &str) -> Result<(&Path, Option<&str>), CliError> {
+    let refuse = || CliError::Image(image.to_owned());
+    let rest = image.strip_prefix("oci:").ok_or_else(refuse)?;
+    let (folder, tag) = match rest.rsplit_once(':') {
+        Some((folder, tag)) => (folder, Some(tag)),
+        None => (rest, None),
+    };
+    if folder.is_empty() || tag.is_some_and(str::is_empty) {
+        Err(refuse())
+    } else {
+        Ok((Path::new(folder), tag))
+    }
+}
+
+#[derive(Serialize)]
+struct PlanReport<'a> {
+    settings: &'a Settings,
+    files: Vec<Listed>,
+}
+
+fn show(out: &mut dyn Write, plan: &Plan, json: bool) -> io::Result<()> {
+    let files = plan.listing();
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &PlanReport { settings: &plan.settings, files })?;
+        return writeln!(out);
+    }
+    let longest = files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
+    for layer in &plan.layers {
+        let size = human(layer.entries.size());
+        writeln!(out, "{HEADING}{}{HEADING:#}  {size}", layer.name)?;
+        for file in files.iter().filter(|file| file.layer == layer.name) {
+            let (path, size, reason) = (&file.path, human(file.size), &file.reason);
+            writeln!(out, "  {path:longest$}  {size:>10}  {ASIDE}{reason}{ASIDE:#}")?;
+        }
+    }
+    Ok(())
+}
+
+fn tell(out: &mut dyn Write, built: &Built, json: bool) -> io::Result<()> {
+    if json {
+        serde_json::to_writer_pretty(&mut *out, built)?;
+        return writeln!(out);
+    }
+    for layer in &built.layers {
+        let (files, size) = (human(layer.files), human(layer.size));
+        writeln!(
+            out,
+            "{:20} {files:>10} → {size:>10}  {ASIDE}{}{ASIDE:#}",
+            layer.name, layer.digest
+        )?;
+    }
+    writeln!(out, "{HEADING}{}{HEADING:#}  {} compressed", built.digest, human(built.size))
+}
+
+/// As MiB, KiB or bytes.
+fn human(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.2} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+fn from_to(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    match text.rsplit_once(':') {
+        Some((from, to)) if !from.is_empty() && to.starts_with('/') => Ok((from.into(), to.into())),
+        _ => Err("write FROM:TO, where TO is an absolute path in the image".to_owned()),
+    }
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+fn user(text: &str) -> Result<String, String> {
+    let number = |part: &str| part.parse::<u32>().is_ok();
+    let (uid, gid) = text.split_once(':').unwrap_or((text, "0"));
+    if number(uid) && number(gid) {
+        Ok(text.to_owned())
+    } else {
+        Err("write numbers, UID or UID:GID".to_owned())
+    }
+}
+
+fn port(text: &str) -> Result<String, String> {
+    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    match number.parse::<u16>() {
+        Ok(number) if number > 0 && ["tcp", "udp", "sctp"].contains(&protocol) => {
+            Ok(format!("{number}/{protocol}"))
+        }
+        _ => Err("write a port from 1 to 65535, with /udp where it is not /tcp".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_written_as_skopeo_writes_them() {
+        assert_eq!(oci("oci:/a/b:1.2").unwrap(), (Path::new("/a/b"), Some("1.2")));
+        assert_eq!(oci("oci:out").unwrap(), (Path::new("out"), None));
+        for wrong in ["out", "oci:", "oci::x", "oci:out:", "docker:x"] {
+            assert!(matches!(oci(wrong), Err(CliError::Image(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn values_are_checked_before_anything_is_done() {
+        assert_eq!(port("80"), Ok("80/tcp".to_owned()));
+        assert_eq!(port("53/udp"), Ok("53/udp".to_owned()));
+        assert!(port("0").is_err() && port("x").is_err() && port("1/http").is_err());
+        assert!(user("1000").is_ok() && user("1:2").is_ok() && user("root").is_err());
+        assert!(variable("A=").is_ok() && variable("=x").is_err() && variable("A").is_err());
+        assert!(from_to("a:/b").is_ok() && from_to("a:b").is_err() && from_to(":/b").is_err());
+    }
+}

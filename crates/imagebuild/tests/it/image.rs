@@ -1,0 +1,227 @@
+//! Images, unpacked and started.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{IMAGEBUILD, succeeds};
+
+/// A folder with something to copy.
+fn site() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("site/deep")).unwrap();
+    std::fs::write(folder.path().join("site/index.html"), "<h1>Hello</h1>").unwrap();
+    std::fs::write(folder.path().join("site/deep/a.js"), "1").unwrap();
+    std::os::unix::fs::symlink("index.html", folder.path().join("site/home.html")).unwrap();
+    folder
+}
+
+fn imagebuild(folder: &Path, verb: &str) -> Command {
+    let mut command = Command::new(IMAGEBUILD);
+    command.current_dir(folder).arg(verb).args(["--binary", IMAGEBUILD]);
+    command.args(["--copy", "site:/srv/site", "--env", "LANG=C.UTF-8", "--port", "8080"]);
+    command.env("SOURCE_DATE_EPOCH", "1700000000").stdin(Stdio::null());
+    command
+}
+
+fn build(folder: &Path, output: &str) -> Value {
+    let text = succeeds(imagebuild(folder, "build").args(["-o", output, "--json"]));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn is_installed(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok();
+    assert!(there || std::env::var_os("TEST_NO_SKIP").is_none(), "{program} is not installed");
+    there
+}
+
+#[test]
+fn a_plan_says_why_each_file_is_there() {
+    let folder = site();
+    let text = succeeds(imagebuild(folder.path(), "plan").arg("--json"));
+    let plan: Value = serde_json::from_str(&text).unwrap();
+    let files = plan["files"].as_array().unwrap();
+    let reason = |path: &str| {
+        let file = files.iter().find(|file| file["path"].as_str().unwrap().ends_with(path));
+        let file = file.unwrap_or_else(|| panic!("no {path}: {text}"));
+        (file["layer"].as_str().unwrap().to_owned(), file["reason"].as_str().unwrap().to_owned())
+    };
+    let program = "needed by /usr/local/bin/imagebuild".to_owned();
+    assert_eq!(reason("/libc.so.6"), ("libraries".to_owned(), program));
+    assert_eq!(reason("/srv/site/deep/a.js").0, "site");
+    assert_eq!(reason("/usr/local/bin/imagebuild"), ("program".into(), "the program".into()));
+    assert_eq!(plan["settings"]["user"], "65532:65532");
+    let shown = succeeds(&mut imagebuild(folder.path(), "plan"));
+    assert!(shown.contains("/etc/ssl/certs/ca-certificates.crt"), "{shown}");
+    assert!(!folder.path().join("blobs").exists(), "a plan writes nothing");
+}
+
+/// With the tool of the specification's authors, in which the program then starts.
+#[test]
+fn another_program_unpacks_it_and_it_starts() {
+    if !is_installed("umoci") {
+        return;
+    }
+    let folder = site();
+    let built = build(folder.path(), "oci:out:1");
+    let unpack = ["unpack", "--rootless", "--image", "out:1", "bundle"];
+    succeeds(Command::new("umoci").current_dir(folder.path()).args(unpack));
+    let root = folder.path().join("bundle/rootfs");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    assert_eq!(read("srv/site/home.html"), "<h1>Hello</h1>");
+    assert_eq!(read("srv/site/deep/a.js"), "1");
+    assert_eq!(
+        std::fs::read(root.join("usr/local/bin/imagebuild")).unwrap(),
+        std::fs::read(IMAGEBUILD).unwrap()
+    );
+    let planned = succeeds(imagebuild(folder.path(), "plan").arg("--json"));
+    let planned: Value = serde_json::from_str(&planned).unwrap();
+    let mut paths: Vec<String> = planned["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["path"].as_str().unwrap().to_owned())
+        .collect();
+    paths.sort();
+    assert_eq!(files_in(&root), paths, "nothing else, and all of it");
+    let config: Value = serde_json::from_str(
+        &std::fs::read_to_string(folder.path().join("bundle/config.json")).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(config["process"]["args"][0], "/usr/local/bin/imagebuild");
+    assert!(config["process"]["env"].as_array().unwrap().contains(&"LANG=C.UTF-8".into()));
+    assert!(built["digest"].as_str().unwrap().starts_with("sha256:"));
+    // Only root may have another root folder.
+    if succeeds(Command::new("id").arg("-u")).trim() == "0" {
+        let started = ["/usr/local/bin/imagebuild", "--version"];
+        let version = succeeds(Command::new("chroot").arg(&root).args(started));
+        assert_eq!(version, succeeds(Command::new(IMAGEBUILD).arg("--version")));
+    }
+}
+
+/// Files and links below a folder, as paths in the image.
+fn files_in(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let path: PathBuf = entry.path().strip_prefix(root).unwrap().to_owned();
+                found.push(format!("/{}", path.display()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_same_is_built_whatever_the_folder_the_umask_and_the_time() {
+    let (first, second) = (site(), site());
+    let umask = |folder: &Path, mask: &str| {
+        let script = format!(
+            "umask {mask}; find site -type f -exec touch -d @12345 {{}} +; \
+             exec \"$0\" \"$@\""
+        );
+        let inner = imagebuild(folder, "build");
+        let mut outer = Command::new("sh");
+        outer.current_dir(folder).env("SOURCE_DATE_EPOCH", "1700000000").env("TZ", "Asia/Tokyo");
+        outer.arg("-c").arg(script).arg(IMAGEBUILD).args(inner.get_args()).args(["-o", "oci:out"]);
+        succeeds(&mut outer)
+    };
+    assert_eq!(umask(first.path(), "077"), umask(second.path(), "000"));
+    let image = build(first.path(), "oci:out:again");
+    assert!(umask(first.path(), "022").contains(image["digest"].as_str().unwrap()));
+}
+
+#[test]
+fn one_changed_file_makes_one_layer_anew() {
+    let folder = site();
+    let before = build(folder.path(), "oci:out:1");
+    std::fs::write(folder.path().join("site/index.html"), "<h1>Bye</h1>").unwrap();
+    let after = build(folder.path(), "oci:out:2");
+    assert_ne!(before["digest"], after["digest"]);
+    let changed: Vec<&Value> = (0..3)
+        .filter(|layer| before["layers"][layer]["digest"] != after["layers"][layer]["digest"])
+        .map(|layer| &after["layers"][layer]["name"])
+        .collect();
+    assert_eq!(changed, ["site"]);
+    // Two outputs are the same image.
+    let text = succeeds(imagebuild(folder.path(), "build").args(["-o", "oci:a", "-o", "oci:b:2"]));
+    assert!(text.contains(after["digest"].as_str().unwrap()));
+    let blobs = |name: &str| files_in(&folder.path().join(name).join("blobs"));
+    assert_eq!(blobs("a"), blobs("b"));
+    // Both are in the layout under their tags.
+    let index = std::fs::read_to_string(folder.path().join("out/index.json")).unwrap();
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let digests: Vec<&Value> =
+        index["manifests"].as_array().unwrap().iter().map(|entry| &entry["digest"]).collect();
+    assert_eq!(digests, [&before["digest"], &after["digest"]]);
+}
+
+#[test]
+fn what_can_not_be_in_an_image_is_refused_and_nothing_is_written() {
+    let folder = site();
+    let fails = |change: &dyn Fn(&mut Command), expected: &str| {
+        let mut command = imagebuild(folder.path(), "build");
+        command.args(["-o", "oci:out"]);
+        change(&mut command);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(expected), "{expected}: {text}");
+        assert!(!folder.path().join("out/index.json").exists());
+    };
+    fails(
+        &|it| {
+            it.args(["--copy", "absent:/x"]);
+        },
+        "absent can't be read",
+    );
+    fails(
+        &|it| {
+            it.args(["--copy", "site:/srv/site"]);
+        },
+        "two files go to /srv/site/deep/a.js",
+    );
+    fails(
+        &|it| {
+            it.args(["--copy", "site:/srv/../.."]);
+        },
+        "is no place in an image",
+    );
+    fails(
+        &|it| {
+            it.args(["--root", "site"]);
+        },
+        "which is not there. Looked for it in",
+    );
+    fails(
+        &|it| {
+            it.args(["-o", "docker:x"]);
+        },
+        "names no place for an image",
+    );
+    fails(
+        &|it| {
+            it.env("SOURCE_DATE_EPOCH", "today");
+        },
+        "no number of seconds",
+    );
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("site/secret")).unwrap();
+    fails(&|_| {}, "leads to /etc/passwd, which is outside of what is copied");
+    std::fs::remove_file(folder.path().join("site/secret")).unwrap();
+    // Somebody's folder is not made a layout.
+    std::fs::create_dir(folder.path().join("notes")).unwrap();
+    std::fs::write(folder.path().join("notes/mine"), "x").unwrap();
+    fails(
+        &|it| {
+            it.args(["-o", "oci:notes"]);
+        },
+        "is no image layout, and is not empty",
+    );
+}

@@ -1,0 +1,10 @@
+//! Images built of real programs, and judged by others' programs.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends with a panic; most of these functions run inside one"
+)]
+
+mod closure;
+mod image;
+mod support;

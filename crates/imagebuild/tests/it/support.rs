@@ -1,0 +1,24 @@
+//! Programs to build images of, and a small C compiler's worth of libraries.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs to the end, which must be a good one; gives what was printed.
+#[track_caller]
+pub(crate) fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Compiles C, which the linker of every Rust toolchain can.
+#[track_caller]
+pub(crate) fn compile(folder: &Path, source: &str, arguments: &[&str]) {
+    let file = folder.join("source.c");
+    std::fs::write(&file, source).unwrap();
+    succeeds(Command::new("cc").current_dir(folder).arg(&file).args(arguments));
+}
+
+/// The program that these tests are about, as one to build an image of.
+pub(crate) const IMAGEBUILD: &str = env!("CARGO_BIN_EXE_imagebuild");
