@@ -11,7 +11,9 @@ use serde::Serialize;
 use crate::build::{BuildError, Built, build};
 use crate::closure::Folder;
 use crate::image::Settings;
+use crate::package::{Package, PackageError};
 use crate::plan::{Listed, Plan, PlanError, Request, plan};
+use crate::preflight::{Problem, preflight};
 
 const HEADING: anstyle::Style = anstyle::Style::new().bold();
 const ASIDE: anstyle::Style = anstyle::Style::new().dimmed();
@@ -40,21 +42,33 @@ pub enum Verb {
         /// Where it goes: oci:DIR[:TAG], a folder in the OCI image layout
         #[arg(short, long, value_name = "IMAGE", required = true)]
         output: Vec<String>,
+        /// Build it although it could not start, or holds what looks like a secret
+        #[arg(long)]
+        force: bool,
     },
 }
 
 /// What is to be in the image.
 #[derive(Debug, Args)]
 pub struct What {
-    /// The program that the image is for
+    /// The package whose program is built for the image, and whose Cargo.toml says what else is in it
+    #[arg(short, long, value_name = "NAME", required_unless_present = "binary")]
+    package: Option<String>,
+    /// A program that is there already
     #[arg(long, value_name = "PATH")]
-    binary: PathBuf,
+    binary: Option<PathBuf>,
+    /// The target that the program is built for, as rustc calls it
+    #[arg(long, value_name = "TRIPLE", conflicts_with = "binary")]
+    target: Option<String>,
     /// Where it goes in the image [default: /usr/local/bin/NAME]
     #[arg(long, value_name = "PATH")]
     place: Option<PathBuf>,
     /// A file or folder that goes into the image, as a layer of its own
     #[arg(long = "copy", value_name = "FROM:TO", value_parser = from_to)]
     copies: Vec<(PathBuf, PathBuf)>,
+    /// A folder that is empty and belongs to whom it runs as
+    #[arg(long = "writable", value_name = "PATH")]
+    writable: Vec<PathBuf>,
     /// An argument that it is started with
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
     arguments: Vec<String>,
@@ -93,6 +107,23 @@ pub enum CliError {
     /// See there.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// See there.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// Neither a package nor a program was named.
+    #[error("name what the image is for: -p PACKAGE or --binary PATH")]
+    Nothing,
+    /// A value of a package's configuration.
+    #[error("{value:?} in package.metadata.image is not as it should be: {wanted}")]
+    Value {
+        /// As it was written.
+        value: String,
+        /// How to write it.
+        wanted: String,
+    },
+    /// The image could not start, or should not be seen.
+    #[error("nothing was built:{}\n`--force` builds it nevertheless", listed(.0))]
+    Preflight(Vec<Problem>),
     /// The name of an image that is none.
     #[error("{0:?} names no place for an image: write oci:DIR or oci:DIR:TAG")]
     Image(String),
@@ -104,6 +135,10 @@ pub enum CliError {
     Output(#[from] io::Error),
 }
 
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().fold(String::new(), |text, problem| text + "\n  - " + &problem.to_string())
+}
+
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     match &arguments.verb {
@@ -111,48 +146,86 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let plan = planned(what)?;
             show(out, &plan, what.json)?;
         }
-        Verb::Build { what, output } => {
+        Verb::Build { what, output, force } => {
             // A word that names nothing is told before the work.
             let places = output.iter().map(|image| oci(image)).collect::<Result<Vec<_>, _>>()?;
             let plan = planned(what)?;
+            let problems = if *force { Vec::new() } else { preflight(&plan) };
+            if !problems.is_empty() {
+                return Err(CliError::Preflight(problems));
+            }
             tell(out, &build(&plan, &places)?, what.json)?;
         }
     }
     Ok(())
 }
 
+/// What the flags say wins over what the package says; lists are taken together.
 fn planned(what: &What) -> Result<Plan, CliError> {
-    let mut entrypoint = Vec::new();
-    let name = what.binary.file_name().unwrap_or_default();
-    let place = what.place.clone().unwrap_or_else(|| Path::new("/usr/local/bin").join(name));
-    if !what.arguments.is_empty() {
-        entrypoint.push(place.to_string_lossy().into_owned());
-        entrypoint.extend(what.arguments.iter().cloned());
-    }
-    let label = |label: &String| {
-        let (name, value) = label.split_once('=')?;
+    let package = what.package.as_deref().map(Package::find).transpose()?;
+    let program = match (&what.binary, &package) {
+        (Some(binary), _) => binary.clone(),
+        (None, Some(package)) => package.build(what.target.as_deref())?,
+        (None, None) => return Err(CliError::Nothing),
+    };
+    let folder = package.as_ref().map(|package| package.folder.clone()).unwrap_or_default();
+    let config = package.map(|package| package.config).unwrap_or_default();
+    let name = program.file_name().unwrap_or_default();
+    let place = what.place.clone().or(config.place);
+    let place = place.unwrap_or_else(|| Path::new("/usr/local/bin").join(name));
+
+    let mut entrypoint = vec![place.to_string_lossy().into_owned()];
+    let arguments =
+        if what.arguments.is_empty() { config.arguments } else { what.arguments.clone() };
+    entrypoint.extend(arguments);
+    let pair = |pair: &String| {
+        let (name, value) = pair.split_once('=')?;
         Some((name.to_owned(), value.to_owned()))
     };
-    let working_dir = what.working_dir.as_ref().map(|folder| folder.to_string_lossy().into_owned());
+    let mut env = config.env;
+    env.extend(what.env.iter().filter_map(pair));
+    let mut labels = config.labels;
+    labels.extend(what.label.iter().filter_map(pair));
+    let working_dir = what.working_dir.clone().or(config.working_dir);
+    let checked = |value: &str, check: fn(&str) -> Result<String, String>| {
+        check(value).map_err(|wanted| CliError::Value { value: value.to_owned(), wanted })
+    };
+    let ports = config.ports.iter().map(|value| checked(value, port));
+    let mut ports = ports.collect::<Result<Vec<_>, _>>()?;
+    ports.extend(what.ports.iter().cloned());
     let settings = Settings {
         architecture: String::new(),
         entrypoint,
-        env: what.env.clone(),
-        user: what.user.clone().unwrap_or_default(),
-        working_dir: working_dir.unwrap_or_default(),
-        ports: what.ports.clone(),
-        stop_signal: what.stop_signal.clone(),
-        labels: what.label.iter().filter_map(label).collect(),
+        env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        user: match (&what.user, &config.user) {
+            (Some(user), _) => user.clone(),
+            (None, Some(value)) => checked(value, user)?,
+            (None, None) => String::new(),
+        },
+        working_dir: working_dir.unwrap_or_default().to_string_lossy().into_owned(),
+        ports,
+        stop_signal: what.stop_signal.clone().or(config.stop_signal),
+        labels,
         annotations: BTreeMap::new(),
         created: created()?,
     };
+    let copies = config.copy.into_iter().map(|copy| (short(&folder.join(copy.from)), copy.to));
+    let writable = config.writable.into_iter().chain(what.writable.iter().cloned());
     let request = Request {
-        program: what.binary.clone(),
+        program,
         place: Some(place),
-        copies: what.copies.clone(),
+        copies: copies.chain(what.copies.iter().cloned()).collect(),
+        writable: writable.collect(),
         settings,
     };
     Ok(plan(&Folder(what.root.clone()), request)?)
+}
+
+/// The path as it is shown: without `..`, from this folder if it is inside of it.
+fn short(path: &Path) -> PathBuf {
+    let Ok(whole) = path.canonicalize() else { return path.to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    whole.strip_prefix(here).map_or_else(|_| whole.clone(), Path::to_owned)
 }
 
 /// `SOURCE_DATE_EPOCH` (reproducible-builds.org), else when the commit that is checked out was made,

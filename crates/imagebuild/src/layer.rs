@@ -30,6 +30,8 @@ pub struct Entry {
     pub node: Node,
     /// Permission bits.
     pub mode: u32,
+    /// The numbers of the user and the group that it belongs to.
+    pub owner: (u32, u32),
     /// Seconds since 1970.
     pub modified: u64,
 }
@@ -58,7 +60,8 @@ impl Entries {
     pub fn put(&mut self, path: &str, entry: Entry) -> Option<Entry> {
         for (at, _) in path.match_indices('/').skip(1) {
             let (parent, _) = path.split_at(at);
-            let folder = Entry { node: Node::Folder, mode: 0o755, modified: entry.modified };
+            let folder =
+                Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified: entry.modified };
             self.0.entry(parent.to_owned()).or_insert(folder);
         }
         let folder = entry.node == Node::Folder;
@@ -147,8 +150,8 @@ fn append(archive: &mut Builder<impl Write>, path: &str, entry: &Entry) -> Resul
     let name = path.trim_start_matches('/');
     let mut header = Header::new_ustar();
     header.set_mode(entry.mode);
-    header.set_uid(0);
-    header.set_gid(0);
+    header.set_uid(entry.owner.0.into());
+    header.set_gid(entry.owner.1.into());
     header.set_mtime(entry.modified);
     match &entry.node {
         Node::Folder => {
@@ -281,7 +284,7 @@ mod tests {
     use std::io::Read as _;
 
     fn file(bytes: &[u8]) -> Entry {
-        Entry { node: Node::Bytes(bytes.to_vec()), mode: 0o644, modified: 7 }
+        Entry { node: Node::Bytes(bytes.to_vec()), mode: 0o644, owner: (0, 0), modified: 7 }
     }
 
     fn written(entries: &Entries) -> (Written, Vec<u8>) {
@@ -301,8 +304,8 @@ mod tests {
         entries.put(&long, file(b"far down"));
         entries.put("/app/server", Entry { mode: 0o755, ..file(b"\x7fELF") });
         let link = Node::Link("x".repeat(150));
-        entries.put("/app/link", Entry { node: link, mode: 0o777, modified: 9 });
-        entries.put("/tmp", Entry { node: Node::Folder, mode: 0o1777, modified: 0 });
+        entries.put("/app/link", Entry { node: link, mode: 0o777, owner: (0, 0), modified: 9 });
+        entries.put("/tmp", Entry { node: Node::Folder, mode: 0o1777, owner: (0, 0), modified: 0 });
         let (_, archive) = written(&entries);
         let mut found = BTreeMap::new();
         for entry in tar::Archive::new(archive.as_slice()).entries().unwrap() {
@@ -342,7 +345,7 @@ mod tests {
         for (size, fine) in [(4, true), (3, false), (5, false)] {
             let node = Node::Copy { from: from.clone(), size };
             let mut entries = Entries::default();
-            entries.put("/index.html", Entry { node, mode: 0o644, modified: 0 });
+            entries.put("/index.html", Entry { node, mode: 0o644, owner: (0, 0), modified: 0 });
             match write(&entries, 1, &mut Vec::new()) {
                 Ok(_) => assert!(fine, "{size}"),
                 Err(error) => {

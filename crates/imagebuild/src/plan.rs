@@ -30,6 +30,8 @@ pub struct Request {
     pub place: Option<PathBuf>,
     /// Files and folders of this machine, and where they go; each is a layer of its own.
     pub copies: Vec<(PathBuf, PathBuf)>,
+    /// Folders that are empty and belong to whom the program runs as.
+    pub writable: Vec<PathBuf>,
     /// How it is started. Entrypoint, user, working directory and architecture are filled in where
     /// they are empty.
     pub settings: Settings,
@@ -112,7 +114,7 @@ pub enum PlanError {
 
 /// Works out what goes in. Only reads.
 pub fn plan(root: &dyn Root, request: Request) -> Result<Plan, PlanError> {
-    let Request { program, place, copies, mut settings } = request;
+    let Request { program, place, copies, writable, mut settings } = request;
     let bytes = fs::read(&program).map_err(reading(&program))?;
     let name = program.file_name().unwrap_or_default();
     let place = place.unwrap_or_else(|| Path::new("/usr/local/bin").join(name));
@@ -120,7 +122,17 @@ pub fn plan(root: &dyn Root, request: Request) -> Result<Plan, PlanError> {
     let needs = closure::closure(root, Path::new(&at), &bytes)?;
     let modified = settings.created;
 
-    let mut layers = vec![libraries(root, needs.libraries, modified)?];
+    if settings.user.is_empty() {
+        USER.clone_into(&mut settings.user);
+    }
+    let mut system = libraries(root, needs.libraries, modified)?;
+    for folder in writable {
+        let place = plain(&folder).ok_or(PlanError::Place(folder))?;
+        let owner = owner(&settings.user);
+        let entry = Entry { node: Node::Folder, mode: 0o755, owner, modified };
+        system.put(&place, entry, "where the program writes")?;
+    }
+    let mut layers = vec![system];
     for (from, to) in copies {
         layers.push(copied(&from, &to, modified)?);
     }
@@ -138,7 +150,6 @@ pub fn plan(root: &dyn Root, request: Request) -> Result<Plan, PlanError> {
         }
     };
     or(&mut settings.architecture, architecture);
-    or(&mut settings.user, USER);
     or(&mut settings.working_dir, "/");
     if settings.entrypoint.is_empty() {
         settings.entrypoint = vec![at];
@@ -219,7 +230,11 @@ fn libraries(
     ] {
         layer.put(path, file(Node::Bytes(text.into()), 0o644, modified), reason)?;
     }
-    layer.put("/tmp", Entry { node: Node::Folder, mode: 0o1777, modified }, "temporary files")?;
+    layer.put(
+        "/tmp",
+        Entry { node: Node::Folder, mode: 0o1777, owner: (0, 0), modified },
+        "temporary files",
+    )?;
     Ok(layer)
 }
 
@@ -229,7 +244,8 @@ fn copied(from: &Path, to: &Path, modified: u64) -> Result<PlannedLayer, PlanErr
     let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut layer = PlannedLayer { name, ..PlannedLayer::default() };
     let top = fs::canonicalize(from).map_err(reading(from))?;
-    copy(&mut layer, &top, &top, &place, &from.display().to_string(), modified)?;
+    let reason = format!("copied from {}", from.display());
+    copy(&mut layer, &top, &top, &place, &reason, modified)?;
     Ok(layer)
 }
 
@@ -243,7 +259,7 @@ fn copy(
 ) -> Result<(), PlanError> {
     let about = fs::symlink_metadata(from).map_err(reading(from))?;
     if about.is_dir() {
-        let folder = Entry { node: Node::Folder, mode: 0o755, modified };
+        let folder = Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified };
         layer.put(place, folder, reason)?;
         let mut names = fs::read_dir(from)
             .and_then(|entries| {
@@ -264,7 +280,8 @@ fn copy(
         let text = target.to_str().filter(|_| target.is_relative() && leads.starts_with(top));
         let text = text
             .ok_or_else(|| PlanError::Outside { link: from.to_owned(), target: leads.clone() })?;
-        let link = Entry { node: Node::Link(text.to_owned()), mode: 0o777, modified };
+        let link =
+            Entry { node: Node::Link(text.to_owned()), mode: 0o777, owner: (0, 0), modified };
         return layer.put(place, link, reason);
     }
     if !about.is_file() {
@@ -288,8 +305,14 @@ fn refuse_twice(layers: &[PlannedLayer]) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// The numbers of `UID[:GID]`.
+fn owner(user: &str) -> (u32, u32) {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    (uid.parse().unwrap_or_default(), gid.parse().unwrap_or_default())
+}
+
 fn file(node: Node, mode: u32, modified: u64) -> Entry {
-    Entry { node, mode, modified }
+    Entry { node, mode, owner: (0, 0), modified }
 }
 
 fn reading(path: &Path) -> impl Fn(io::Error) -> PlanError + use<> {

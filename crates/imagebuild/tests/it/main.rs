@@ -7,4 +7,5 @@
 
 mod closure;
 mod image;
+mod package;
 mod support;

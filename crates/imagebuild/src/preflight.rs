@@ -1,0 +1,318 @@
+//! Why an image could not start, or should not be seen by anybody. Pure: looks at a plan as a
+//! container would see it, and runs nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::closure::{ClosureError, Root, closure};
+use crate::elf::Elf;
+use crate::layer::{Entry, Node};
+use crate::plan::Plan;
+
+/// Links that lead to links are followed so many times (`path_resolution(7)`).
+const LINKS: usize = 40;
+/// Files up to this size are searched for secrets, in bytes; keys are small.
+const SEARCHED: u64 = 256 * 1024;
+
+/// One thing that is wrong with an image.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// Nothing is started.
+    #[error("the image starts nothing: it has no entrypoint")]
+    NoEntrypoint,
+    /// What is started is not there.
+    #[error("{0} is started, and is not in the image")]
+    Absent(String),
+    /// What is started may not be.
+    #[error("{program} is started, and user {user} may not execute it (its mode is {mode:o})")]
+    NotExecutable {
+        /// In the image.
+        program: String,
+        /// Who would.
+        user: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// What is started is for another processor.
+    #[error("{program} is for {found}, and the image says {wanted}")]
+    Architecture {
+        /// In the image.
+        program: String,
+        /// What it is for.
+        found: &'static str,
+        /// What the image says.
+        wanted: String,
+    },
+    /// Libraries, looked for inside of the image.
+    #[error("inside of the image, {0}")]
+    Closure(ClosureError),
+    /// The folder in which it starts is not there.
+    #[error("it starts in {0}, and that is no folder of the image")]
+    WorkingDir(String),
+    /// Something that only few should have.
+    #[error("{path} {what}: whoever can pull the image has it too")]
+    Secret {
+        /// In the image, or the name of a variable.
+        path: String,
+        /// Why it looks like a secret.
+        what: &'static str,
+    },
+}
+
+/// Everything that is wrong.
+pub fn preflight(plan: &Plan) -> Vec<Problem> {
+    let image = Image::of(plan);
+    let mut problems = Vec::new();
+    problems.extend(start(plan, &image));
+    let working_dir = &plan.settings.working_dir;
+    if image.find(Path::new(working_dir)).is_none_or(|entry| entry.node != Node::Folder) {
+        problems.push(Problem::WorkingDir(working_dir.clone()));
+    }
+    problems.extend(secrets(plan));
+    problems
+}
+
+/// What a container sees.
+struct Image<'a>(BTreeMap<&'a str, &'a Entry>);
+
+/// The root folder, which is in no layer.
+static TOP: Entry = Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified: 0 };
+
+impl<'a> Image<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let layers = plan.layers.iter();
+        Self(layers.flat_map(|layer| layer.entries.iter()).collect())
+    }
+
+    /// What is at a path, links followed.
+    fn find(&self, path: &Path) -> Option<&Entry> {
+        let mut waiting: Vec<PathBuf> = vec![path.to_owned()];
+        let mut at = String::new();
+        let mut left = LINKS;
+        while let Some(path) = waiting.pop() {
+            let mut parts = path.components();
+            while let Some(part) = parts.next() {
+                match part {
+                    Component::RootDir => at.clear(),
+                    Component::ParentDir => at.truncate(at.rfind('/').unwrap_or_default()),
+                    Component::Normal(name) => {
+                        let next = format!("{at}/{}", name.to_str()?);
+                        let entry = self.0.get(next.as_str())?;
+                        if let Node::Link(target) = &entry.node {
+                            left = left.checked_sub(1)?;
+                            waiting.push(parts.as_path().to_owned());
+                            waiting.push(target.into());
+                            break;
+                        }
+                        at = next;
+                    }
+                    Component::CurDir | Component::Prefix(_) => {}
+                }
+            }
+        }
+        if at.is_empty() { Some(&TOP) } else { self.0.get(at.as_str()).copied() }
+    }
+}
+
+impl Root for Image<'_> {
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        bytes(self.find(path)?)
+    }
+}
+
+fn bytes(entry: &Entry) -> Option<Vec<u8>> {
+    match &entry.node {
+        Node::Bytes(bytes) => Some(bytes.clone()),
+        Node::Copy { from, .. } => fs::read(from).ok(),
+        Node::Folder | Node::Link(_) => None,
+    }
+}
+
+fn start(plan: &Plan, image: &Image<'_>) -> Option<Problem> {
+    let settings = &plan.settings;
+    let Some(program) = settings.entrypoint.first() else { return Some(Problem::NoEntrypoint) };
+    let program = program.clone();
+    let entry = image.find(Path::new(&program));
+    let Some((entry, bytes)) = entry.and_then(|entry| Some((entry, bytes(entry)?))) else {
+        return Some(Problem::Absent(program));
+    };
+    if !may_execute(entry, &settings.user) {
+        let (user, mode) = (settings.user.clone(), entry.mode);
+        return Some(Problem::NotExecutable { program, user, mode });
+    }
+    // A script is started by what it names, which the system finds.
+    let elf = Elf::parse(&bytes).ok()?;
+    let found = elf.machine.architecture().unwrap_or("a processor that no image is for");
+    if found != settings.architecture {
+        let wanted = settings.architecture.clone();
+        return Some(Problem::Architecture { program, found, wanted });
+    }
+    closure(image, Path::new(&program), &bytes).err().map(Problem::Closure)
+}
+
+/// By the bits for its owner, its group or others (`path_resolution(7)`).
+fn may_execute(entry: &Entry, user: &str) -> bool {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    let bit = match entry.owner {
+        (owner, _) if uid == owner.to_string() => 0o100,
+        (_, group) if gid == group.to_string() => 0o010,
+        _ => 0o001,
+    };
+    entry.mode & bit != 0
+}
+
+fn secrets(plan: &Plan) -> Vec<Problem> {
+    let variables = plan.settings.env.iter().filter_map(|variable| {
+        let (name, value) = variable.split_once('=')?;
+        let what = "is in the image's environment and is called like a secret";
+        (!value.is_empty() && is_called_secret(name))
+            .then(|| Problem::Secret { path: name.to_owned(), what })
+    });
+    let files = plan.layers.iter().flat_map(|layer| layer.entries.iter());
+    let files = files.filter_map(|(path, entry)| {
+        let what = secret(path, entry)?;
+        Some(Problem::Secret { path: path.to_owned(), what })
+    });
+    variables.chain(files).collect()
+}
+
+fn is_called_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let ends = ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY", "ACCESS_KEY", "API_KEY"];
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Why a file looks like a secret. Only what was copied: programs and libraries hold texts that
+/// look like keys.
+fn secret(path: &str, entry: &Entry) -> Option<&'static str> {
+    let Node::Copy { from, size } = &entry.node else { return None };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if name == ".env" || name.starts_with(".env.") {
+        return Some("is a file of secret settings by its name");
+    }
+    if ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"].contains(&name) {
+        return Some("is a private key by its name");
+    }
+    if *size > SEARCHED {
+        return None;
+    }
+    let bytes = fs::read(from).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
+        return Some("holds a private key");
+    }
+    text.match_indices("AKIA").any(|(at, _)| is_aws_key(&text, at)).then_some("holds a key of AWS")
+}
+
+/// `AKIA` and 16 capitals or digits, no more (AWS, "IAM identifiers").
+fn is_aws_key(text: &str, at: usize) -> bool {
+    let key = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
+    rest.iter().take_while(|byte| key(byte)).count() == 20 && !before.is_some_and(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Settings;
+    use crate::layer::Entries;
+    use crate::plan::PlannedLayer;
+
+    /// This test as the program, and nothing that it needs.
+    fn plan(files: &[(&str, Node, u32)]) -> Plan {
+        let mut entries = Entries::default();
+        for (path, node, mode) in files {
+            let entry = Entry { node: node.clone(), mode: *mode, owner: (0, 0), modified: 0 };
+            entries.put(path, entry);
+        }
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        let settings = Settings {
+            architecture: architecture.to_owned(),
+            entrypoint: vec!["/app/server".to_owned()],
+            user: "65532:65532".to_owned(),
+            working_dir: "/".to_owned(),
+            ..Settings::default()
+        };
+        let layer = PlannedLayer { entries, ..PlannedLayer::default() };
+        Plan { layers: vec![layer], settings }
+    }
+
+    fn found(plan: &Plan) -> Vec<String> {
+        preflight(plan).iter().map(ToString::to_string).collect()
+    }
+
+    fn own() -> Node {
+        Node::Bytes(std::fs::read(std::env::current_exe().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn what_keeps_a_program_from_starting_is_found() {
+        let script = Node::Bytes(b"#!/bin/sh\n".to_vec());
+        assert_eq!(found(&plan(&[("/app/server", script.clone(), 0o755)])), [""; 0]);
+        assert!(
+            found(&plan(&[("/app/other", script.clone(), 0o755)]))[0].contains("not in the image")
+        );
+        let locked = found(&plan(&[("/app/server", script.clone(), 0o744)]));
+        assert!(locked[0].contains("user 65532:65532 may not execute it (its mode is 744)"));
+        let missing = found(&plan(&[("/app/server", own(), 0o755)]));
+        assert!(
+            missing[0].starts_with("inside of the image, /app/server needs /lib"),
+            "{missing:?}"
+        );
+
+        let mut other = plan(&[("/app/server", own(), 0o755)]);
+        other.settings.architecture = "riscv64".to_owned();
+        assert!(found(&other)[0].contains("and the image says riscv64"));
+        let mut elsewhere = plan(&[("/app/server", script, 0o755)]);
+        elsewhere.settings.working_dir = "/app/data".to_owned();
+        assert!(found(&elsewhere)[0].contains("starts in /app/data"));
+        elsewhere.settings.working_dir = "/app".to_owned();
+        assert_eq!(found(&elsewhere), [""; 0]);
+        elsewhere.settings.entrypoint.clear();
+        assert!(found(&elsewhere)[0].contains("no entrypoint"));
+    }
+
+    #[test]
+    fn links_are_followed_inside_of_the_image_and_not_for_ever() {
+        let link = |to: &str| Node::Link(to.to_owned());
+        let script = Node::Bytes(b"#!".to_vec());
+        let real = ("/usr/bin/real", script, 0o755);
+        let by = |path: &'static str, to: &str| {
+            found(&plan(&[(path, link(to), 0o777), real.clone()])).len()
+        };
+        assert_eq!(by("/app/server", "../usr/bin/real"), 0);
+        assert_eq!(by("/app/server", "../../../usr/bin/real"), 0, "nothing is above the root");
+        assert_eq!(by("/app", "/usr/bin"), 1, "there is no server");
+        assert_eq!(by("/app/server", "server"), 1, "a circle");
+        assert_eq!(by("/app/server", "/usr/bin/real"), 0);
+    }
+
+    #[test]
+    fn secrets_are_found_where_they_are_usually_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let looks = |name: &str, text: &str| {
+            let from = folder.path().join("file");
+            std::fs::write(&from, text).unwrap();
+            let node = Node::Copy { from, size: text.len() as u64 };
+            let entry = Entry { node, mode: 0o644, owner: (0, 0), modified: 0 };
+            secret(name, &entry).is_some()
+        };
+        let (begin, key) = ("-----BEGIN RSA ", "PRIVATE KEY-----");
+        assert!(looks("/a/key.pem", &format!("{begin}{key}\nMII")));
+        assert!(
+            looks("/a/.env", "A=b") && looks("/a/.env.local", "") && looks("/a/id_ed25519", "")
+        );
+        let aws = format!("AKIA{}", "IOSFODNN7EXAMPLE");
+        assert!(looks("/a/notes", &format!("key={aws}\n")));
+        assert!(!looks("/a/notes", &format!("X{aws}")) && !looks("/a/notes", &format!("{aws}X")));
+        assert!(!looks("/a/cert.pem", "-----BEGIN CERTIFICATE-----"));
+
+        let mut named = plan(&[("/app/server", Node::Bytes(b"#!".to_vec()), 0o755)]);
+        named.settings.env = vec!["DB_PASSWORD=x".into(), "JWT_SECRET=".into(), "PATH=/bin".into()];
+        let problems = found(&named);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("DB_PASSWORD is in the image's environment"));
+    }
+}
