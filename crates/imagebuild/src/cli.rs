@@ -13,7 +13,8 @@ use crate::closure::Folder;
 use crate::image::Settings;
 use crate::package::{Package, PackageError};
 use crate::plan::{Listed, Plan, PlanError, Request, plan};
-use crate::preflight::{Problem, preflight};
+use crate::preflight::{Problem, could_not_start, preflight};
+use crate::read::{ReadError, read};
 
 const HEADING: anstyle::Style = anstyle::Style::new().bold();
 const ASIDE: anstyle::Style = anstyle::Style::new().dimmed();
@@ -39,12 +40,17 @@ pub enum Verb {
     Build {
         #[command(flatten)]
         what: What,
-        /// Where it goes: oci:DIR[:TAG], a folder in the OCI image layout
+        /// Where it goes: oci:DIR or oci:DIR:TAG, a folder in the OCI image layout
         #[arg(short, long, value_name = "IMAGE", required = true)]
         output: Vec<String>,
         /// Build it although it could not start, or holds what looks like a secret
         #[arg(long)]
         force: bool,
+    },
+    /// Compute every digest of an image again, and look whether it could start
+    Verify {
+        /// oci:DIR or oci:DIR:TAG
+        image: String,
     },
 }
 
@@ -122,8 +128,19 @@ pub enum CliError {
         wanted: String,
     },
     /// The image could not start, or should not be seen.
-    #[error("nothing was built:{}\n`--force` builds it nevertheless", listed(.0))]
+    #[error("nothing was built:{}\n`--force` builds it nevertheless", items(.0))]
     Preflight(Vec<Problem>),
+    /// See there.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An image is not as it should be.
+    #[error("{image} is not sound:{}", items(.problems))]
+    Unsound {
+        /// Which.
+        image: String,
+        /// What is wrong.
+        problems: Vec<String>,
+    },
     /// The name of an image that is none.
     #[error("{0:?} names no place for an image: write oci:DIR or oci:DIR:TAG")]
     Image(String),
@@ -135,7 +152,7 @@ pub enum CliError {
     Output(#[from] io::Error),
 }
 
-fn listed(problems: &[Problem]) -> String {
+fn items(problems: &[impl ToString]) -> String {
     problems.iter().fold(String::new(), |text, problem| text + "\n  - " + &problem.to_string())
 }
 
@@ -155,6 +172,23 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
                 return Err(CliError::Preflight(problems));
             }
             tell(out, &build(&plan, &places)?, what.json)?;
+        }
+        Verb::Verify { image } => {
+            let (folder, tag) = oci(image)?;
+            let contents = read(folder, tag)?;
+            let faults = contents.faults.iter().map(ToString::to_string);
+            let problems = could_not_start(&contents);
+            let problems: Vec<String> =
+                faults.chain(problems.iter().map(ToString::to_string)).collect();
+            if !problems.is_empty() {
+                return Err(CliError::Unsound { image: image.clone(), problems });
+            }
+            let (files, size) = (contents.entries.iter().count(), human(contents.size));
+            writeln!(
+                out,
+                "{HEADING}{}{HEADING:#} is sound: {files} entries, {size} compressed",
+                contents.digest
+            )?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! from this machine, POSIX headers (image-spec, "Image Layer Filesystem Changeset"; GNU tar,
 //! "Reproducibility").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -71,6 +71,24 @@ impl Entries {
     /// By path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.0.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
+    /// What is at a path.
+    pub fn get(&self, path: &str) -> Option<&Entry> {
+        self.0.get(path)
+    }
+
+    /// Takes away what is at a path, and all below it.
+    pub(crate) fn remove(&mut self, path: &str) {
+        self.0.remove(path);
+        self.remove_below(path, &BTreeSet::new());
+    }
+
+    /// Takes away what is below a folder, but what is named.
+    pub(crate) fn remove_below(&mut self, folder: &str, but: &BTreeSet<String>) {
+        let inside =
+            |path: &String| path.strip_prefix(folder).is_some_and(|it| it.starts_with('/'));
+        self.0.retain(|path, _| !inside(path) || but.contains(path));
     }
 
     /// Whether there is nothing.

@@ -14,3 +14,4 @@ mod loader_cache;
 pub mod package;
 pub mod plan;
 pub mod preflight;
+pub mod read;

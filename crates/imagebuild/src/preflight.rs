@@ -7,8 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::closure::{ClosureError, Root, closure};
 use crate::elf::Elf;
+use crate::image::Settings;
 use crate::layer::{Entry, Node};
 use crate::plan::Plan;
+use crate::read::Contents;
 
 /// Links that lead to links are followed so many times (`path_resolution(7)`).
 const LINKS: usize = 40;
@@ -60,16 +62,27 @@ pub enum Problem {
     },
 }
 
-/// Everything that is wrong.
+/// Everything that is wrong with a plan.
 pub fn preflight(plan: &Plan) -> Vec<Problem> {
-    let image = Image::of(plan);
+    let layers = plan.layers.iter();
+    let image = Image(layers.flat_map(|layer| layer.entries.iter()).collect());
+    let mut problems = starts(&plan.settings, &image);
+    problems.extend(secrets(plan));
+    problems
+}
+
+/// Why an image that was read could not start.
+pub fn could_not_start(contents: &Contents) -> Vec<Problem> {
+    starts(&contents.settings, &Image(contents.entries.iter().collect()))
+}
+
+fn starts(settings: &Settings, image: &Image<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    problems.extend(start(plan, &image));
-    let working_dir = &plan.settings.working_dir;
+    problems.extend(start(settings, image));
+    let working_dir = &settings.working_dir;
     if image.find(Path::new(working_dir)).is_none_or(|entry| entry.node != Node::Folder) {
         problems.push(Problem::WorkingDir(working_dir.clone()));
     }
-    problems.extend(secrets(plan));
     problems
 }
 
@@ -79,12 +92,7 @@ struct Image<'a>(BTreeMap<&'a str, &'a Entry>);
 /// The root folder, which is in no layer.
 static TOP: Entry = Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified: 0 };
 
-impl<'a> Image<'a> {
-    fn of(plan: &'a Plan) -> Self {
-        let layers = plan.layers.iter();
-        Self(layers.flat_map(|layer| layer.entries.iter()).collect())
-    }
-
+impl Image<'_> {
     /// What is at a path, links followed.
     fn find(&self, path: &Path) -> Option<&Entry> {
         let mut waiting: Vec<PathBuf> = vec![path.to_owned()];
@@ -129,8 +137,7 @@ fn bytes(entry: &Entry) -> Option<Vec<u8>> {
     }
 }
 
-fn start(plan: &Plan, image: &Image<'_>) -> Option<Problem> {
-    let settings = &plan.settings;
+fn start(settings: &Settings, image: &Image<'_>) -> Option<Problem> {
     let Some(program) = settings.entrypoint.first() else { return Some(Problem::NoEntrypoint) };
     let program = program.clone();
     let entry = image.find(Path::new(&program));
@@ -216,7 +223,6 @@ fn is_aws_key(text: &str, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Settings;
     use crate::layer::Entries;
     use crate::plan::PlannedLayer;
 

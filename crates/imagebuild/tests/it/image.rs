@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{IMAGEBUILD, succeeds};
+use crate::support::{IMAGEBUILD, is_installed, succeeds};
 
 /// A folder with something to copy.
 fn site() -> TempDir {
@@ -29,12 +29,6 @@ fn imagebuild(folder: &Path, verb: &str) -> Command {
 fn build(folder: &Path, output: &str) -> Value {
     let text = succeeds(imagebuild(folder, "build").args(["-o", output, "--json"]));
     serde_json::from_str(&text).unwrap()
-}
-
-fn is_installed(program: &str) -> bool {
-    let there = Command::new(program).arg("--version").output().is_ok();
-    assert!(there || std::env::var_os("TEST_NO_SKIP").is_none(), "{program} is not installed");
-    there
 }
 
 #[test]

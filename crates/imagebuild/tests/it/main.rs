@@ -1,6 +1,7 @@
 //! Images built of real programs, and judged by others' programs.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test ends with a panic; most of these functions run inside one"
 )]
@@ -9,3 +10,4 @@ mod closure;
 mod image;
 mod package;
 mod support;
+mod verify;

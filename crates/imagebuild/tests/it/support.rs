@@ -22,3 +22,10 @@ pub(crate) fn compile(folder: &Path, source: &str, arguments: &[&str]) {
 
 /// The program that these tests are about, as one to build an image of.
 pub(crate) const IMAGEBUILD: &str = env!("CARGO_BIN_EXE_imagebuild");
+
+/// Whether a test can use a program; with `TEST_NO_SKIP` it must be there.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok();
+    assert!(there || std::env::var_os("TEST_NO_SKIP").is_none(), "{program} is not installed");
+    there
+}
