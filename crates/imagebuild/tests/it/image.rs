@@ -219,3 +219,34 @@ fn what_can_not_be_in_an_image_is_refused_and_nothing_is_written() {
         "is no image layout, and is not empty",
     );
 }
+
+#[test]
+fn killed_at_any_moment_an_image_is_there_whole_or_not_at_all() {
+    let folder = site();
+    let whole = build(folder.path(), "oci:whole:1");
+    let mut seen = [0, 0];
+    for delay in (0..24).map(|step| step * 8) {
+        let mut killed = imagebuild(folder.path(), "build");
+        let mut child = killed.args(["-o", "oci:out:1"]).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let there = folder.path().join("out/index.json").exists();
+        if there {
+            let verify = ["verify", "oci:out:1"];
+            let text = succeeds(Command::new(IMAGEBUILD).current_dir(folder.path()).args(verify));
+            assert!(text.starts_with(whole["digest"].as_str().unwrap()));
+            // Every other time over what is there.
+            if seen[1] % 2 == 0 {
+                std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+            }
+        }
+        seen[usize::from(there)] += 1;
+    }
+    assert!(seen[0] > 0, "none was killed before its end: {seen:?}");
+    assert_eq!(
+        build(folder.path(), "oci:out:1")["digest"],
+        whole["digest"],
+        "the next run succeeds"
+    );
+}
