@@ -1,13 +1,12 @@
-//! Carries a plan out: writes its layers into a layout and names the image.
+//! Carries a plan out: has its layers made, and puts the image together.
 
-use std::path::Path;
 use std::thread;
 
 use serde::Serialize;
 
-use crate::image::{ImageError, image};
-use crate::layer::{self, LayerError, Written};
-use crate::layout::{Layout, LayoutError};
+use crate::cache::{Cache, CacheError};
+use crate::image::{Image, ImageError, image};
+use crate::layer::Written;
 use crate::plan::Plan;
 
 /// An image that was built.
@@ -17,7 +16,7 @@ pub struct Built {
     pub digest: String,
     /// What a registry stores for it, in bytes.
     pub size: u64,
-    /// From the lowest.
+    /// From the lowest, without the base's.
     pub layers: Vec<BuiltLayer>,
 }
 
@@ -37,43 +36,40 @@ pub struct BuiltLayer {
 /// Why nothing was built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// No output was named.
-    #[error("no place for the image was named")]
-    Nowhere,
     /// See there.
     #[error(transparent)]
-    Layer(#[from] LayerError),
-    /// See there.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
+    Cache(#[from] CacheError),
     /// See there.
     #[error(transparent)]
     Image(#[from] ImageError),
 }
 
-/// Builds into layouts, under a tag in each. Nothing is built unless all of them can be opened.
-pub fn build(plan: &Plan, outputs: &[(&Path, Option<&str>)]) -> Result<Built, BuildError> {
+/// Builds the image; its layers are in the cache then. Those that are there already are looked up
+/// side by side, because all that goes into them is read for it.
+pub fn build(plan: &Plan, cache: &Cache) -> Result<(Image, Built), BuildError> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let layouts = outputs.iter().map(|(folder, _)| Layout::open(folder));
-    let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
-    let (layout, others) = layouts.split_first().ok_or(BuildError::Nowhere)?;
-    let mut layers: Vec<(String, Written)> = Vec::new();
-    for layer in &plan.layers {
-        let mut aside = layout.aside()?;
-        let written = layer::write(&layer.entries, threads, aside.file())?;
-        aside.keep(written.digest)?;
-        others.iter().try_for_each(|other| other.take(layout, written.digest))?;
-        layers.push((layer.name.clone(), written));
-    }
-    let image = image(&plan.settings, &layers)?;
-    for (layout, (_, tag)) in layouts.iter().zip(outputs) {
-        layout.put(&image, *tag)?;
-    }
-    let layers = plan.layers.iter().zip(&image.layers).map(|(planned, written)| BuiltLayer {
-        name: planned.name.clone(),
+    let made = thread::scope(|scope| {
+        let layers =
+            plan.layers.iter().map(|layer| scope.spawn(|| cache.layer(&layer.entries, threads)));
+        let layers: Vec<_> = layers.collect();
+        layers
+            .into_iter()
+            .map(|layer| match layer.join() {
+                Ok(made) => made,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect::<Result<Vec<Written>, CacheError>>()
+    })?;
+    let layers: Vec<(String, Written)> =
+        plan.layers.iter().map(|layer| layer.name.clone()).zip(made).collect();
+    let image = image(&plan.settings, plan.base.as_ref(), &layers)?;
+    let layers = plan.layers.iter().zip(&layers).map(|(planned, (name, written))| BuiltLayer {
+        name: name.clone(),
         digest: written.digest.to_string(),
         files: planned.entries.size(),
         size: written.size,
     });
-    Ok(Built { digest: image.digest().to_string(), size: image.size(), layers: layers.collect() })
+    let built =
+        Built { digest: image.digest().to_string(), size: image.size(), layers: layers.collect() };
+    Ok((image, built))
 }

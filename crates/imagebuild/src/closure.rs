@@ -3,24 +3,53 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
-use crate::elf::{Elf, ElfError, Machine};
+use crate::elf::{Elf, Machine};
 use crate::loader_cache;
 
 /// Where files are looked for: this machine, another root folder, an image.
 pub trait Root {
     /// The bytes of the file at an absolute path, links followed; `None` if there is none.
     fn read(&self, path: &Path) -> Option<Vec<u8>>;
+
+    /// What the file at an absolute path is, links followed; `None` if there is none, or no ELF file.
+    fn elf(&self, path: &Path) -> Option<Elf>;
 }
 
 /// This machine, or the folder that holds the root of another one.
 #[derive(Clone, Debug)]
 pub struct Folder(pub PathBuf);
 
+impl Folder {
+    /// Where on this machine a path of that one is.
+    pub(crate) fn locate(&self, path: &Path) -> PathBuf {
+        self.0.join(path.strip_prefix("/").unwrap_or(path))
+    }
+}
+
 impl Root for Folder {
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
-        std::fs::read(self.0.join(path.strip_prefix("/").unwrap_or(path))).ok()
+        std::fs::read(self.locate(path)).ok()
+    }
+
+    fn elf(&self, path: &Path) -> Option<Elf> {
+        Elf::open(File::open(self.locate(path)).ok()?).ok()
+    }
+}
+
+/// One root over another: what is in both is the upper one's. The loader's cache is the upper one's
+/// alone if it has one, because it is the one that will be used.
+pub(crate) struct Over<'a>(pub(crate) &'a dyn Root, pub(crate) &'a dyn Root);
+
+impl Root for Over<'_> {
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        self.0.read(path).or_else(|| self.1.read(path))
+    }
+
+    fn elf(&self, path: &Path) -> Option<Elf> {
+        self.0.elf(path).or_else(|| self.1.elf(path))
     }
 }
 
@@ -51,14 +80,6 @@ pub struct Library {
 /// Why a program could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ClosureError {
-    /// The program is no program.
-    #[error("{} {reason}", .path.display())]
-    Program {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: ElfError,
-    },
     /// Something it needs is not there.
     #[error(
         "{} needs {name}, which is not there. Looked for it in {}. Install the package that has it \
@@ -100,10 +121,8 @@ fn shown(paths: &[PathBuf]) -> String {
 }
 
 /// Finds all that a program needs. `place` is the absolute path that it will have, on which
-/// `$ORIGIN` depends; its own bytes are given, because it need not be there yet.
-pub fn closure(root: &dyn Root, place: &Path, program: &[u8]) -> Result<Closure, ClosureError> {
-    let elf = Elf::parse(program)
-        .map_err(|reason| ClosureError::Program { path: place.to_owned(), reason })?;
+/// `$ORIGIN` depends; the program itself is given, because it need not be there yet.
+pub fn closure(root: &dyn Root, place: &Path, elf: Elf) -> Result<Closure, ClosureError> {
     let cache = root.read(Path::new("/etc/ld.so.cache")).unwrap_or_default();
     let mut search = Search { root, cache, machine: elf.machine, loaded: Vec::new() };
     let interpreter = elf.interpreter.clone();
@@ -168,7 +187,7 @@ impl Search<'_> {
         }
         let places = self.places(asker, name);
         let found = places.iter().find_map(|(path, by_own_path)| {
-            let elf = Elf::parse(&self.root.read(path)?).ok()?;
+            let elf = self.root.elf(path)?;
             // One for another processor is passed over.
             (elf.machine == self.machine).then(|| (path.clone(), *by_own_path, elf))
         });

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::files::Times;
+
 /// What a package says of its image. Every key may be left away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Config {
     /// Where the program goes; `/usr/local/bin/NAME` if nothing is said.
     pub place: Option<PathBuf>,
+    /// What the image stands on, such as `debian:12-slim`; from scratch if nothing is said.
+    pub base: Option<String>,
     /// Files and folders that go into the image.
     pub copy: Vec<FromTo>,
     /// Folders that are empty and belong to whom the program runs as.
@@ -28,8 +32,14 @@ pub struct Config {
     pub working_dir: Option<PathBuf>,
     /// What asks it to end.
     pub stop_signal: Option<String>,
+    /// Program and arguments that tell by their exit code whether the container is well.
+    pub health_check: Vec<String>,
+    /// Whether the rules of time zones go in.
+    pub time_zones: bool,
     /// Said of the image.
     pub labels: BTreeMap<String, String>,
+    /// The most that the image may have, compressed, such as `12 MiB`.
+    pub max_size: Option<String>,
 }
 
 /// Something that is copied.
@@ -40,10 +50,14 @@ pub struct FromTo {
     pub from: PathBuf,
     /// In the image.
     pub to: PathBuf,
+    /// The times of its files: `git` if nothing is said.
+    #[serde(default)]
+    pub times: Times,
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
     "place",
+    "base",
     "copy",
     "writable",
     "arguments",
@@ -52,7 +66,10 @@ const KEYS: [&str; 10] = [
     "ports",
     "working-dir",
     "stop-signal",
+    "health-check",
+    "time-zones",
     "labels",
+    "max-size",
 ];
 
 /// What is wrong with a package's configuration.
@@ -118,7 +135,7 @@ mod tests {
     #[test]
     fn what_is_misspelt_is_told_with_what_was_meant() {
         let fails = |value: Value| Config::read(&value).unwrap_err().to_string();
-        assert!(fails(json!({ "health": 1 })).contains("there are place, copy"));
+        assert!(fails(json!({ "zzz": 1 })).contains("there are place, base, copy"));
         assert!(fails(json!({ "argument": [] })).contains("did you mean \"arguments\"?"));
         assert!(fails(json!({ "working_dir": "/" })).contains("did you mean \"working-dir\"?"));
         assert!(fails(json!({ "ports": "80" })).contains("invalid type"));

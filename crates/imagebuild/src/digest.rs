@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of some bytes; shown as `sha256:` and 64 hex digits, as images name things
@@ -20,6 +22,42 @@ impl Digest {
     pub fn hex(&self) -> String {
         let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('?');
         self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+    }
+
+    /// Its first 64 bits.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+}
+
+/// Not `sha256:` and 64 hex digits in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no digest: it must be \"sha256:\" and 64 hex digits in lower case")]
+pub struct NoDigest;
+
+impl FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64).ok_or(NoDigest)?;
+        let mut bytes = [0; 32];
+        for (index, letter) in hex.bytes().enumerate() {
+            let digit = match letter {
+                b'0'..=b'9' => letter - b'0',
+                b'a'..=b'f' => letter - b'a' + 10,
+                _ => return Err(NoDigest),
+            };
+            if let Some(byte) = bytes.get_mut(index / 2) {
+                *byte = *byte << 4 | digit;
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -73,5 +111,9 @@ mod tests {
         assert_eq!((bytes.as_slice(), size, digest), (b"abc".as_slice(), 3, Digest::of(b"abc")));
         let known = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest.to_string(), known);
+        assert_eq!(known.parse(), Ok(digest));
+        for wrong in [&known[1..], &known[..70], &known.to_uppercase(), &format!("{known}0"), ""] {
+            assert_eq!(wrong.parse::<Digest>(), Err(NoDigest), "{wrong}");
+        }
     }
 }

@@ -1,14 +1,16 @@
-//! What an ELF file asks of the loader, and what it offers to others. Pure: bytes in, values out.
+//! What an ELF file asks of the loader, and what it offers to others. Runs nothing; of a file, only
+//! the parts that say so are read.
 //!
 //! From the program headers and the dynamic segment, as the loader reads them (System V ABI,
 //! "Program Loading and Dynamic Linking"; ld.so(8)); symbol versions from their sections, which
 //! `strip` leaves (LSB Core, "Symbol Versioning").
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _};
-use object::read::{Error, StringTable};
+use object::read::{Error, ReadCache, ReadRef, StringTable};
 use object::{Endianness, FileKind};
 
 /// Which processor a file is for.
@@ -78,11 +80,16 @@ impl From<Error> for ElfError {
 }
 
 impl Elf {
-    /// Reads a file's bytes.
-    pub fn parse(data: &[u8]) -> Result<Self, ElfError> {
+    /// Reads a file.
+    pub fn open(file: File) -> Result<Self, ElfError> {
+        Self::parse(&ReadCache::new(file))
+    }
+
+    /// Reads bytes.
+    pub fn parse<'data, R: ReadRef<'data>>(data: R) -> Result<Self, ElfError> {
         match FileKind::parse(data) {
-            Ok(FileKind::Elf64) => parse::<FileHeader64<Endianness>>(data, true),
-            Ok(FileKind::Elf32) => parse::<FileHeader32<Endianness>>(data, false),
+            Ok(FileKind::Elf64) => parse::<FileHeader64<Endianness>, R>(data, true),
+            Ok(FileKind::Elf32) => parse::<FileHeader32<Endianness>, R>(data, false),
             _ => Err(ElfError::NotElf),
         }
     }
@@ -93,8 +100,8 @@ impl Elf {
     }
 }
 
-fn parse<Header: FileHeader<Endian = Endianness>>(
-    data: &[u8],
+fn parse<'data, Header: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
+    data: R,
     is_64: bool,
 ) -> Result<Elf, ElfError> {
     let header = Header::parse(data)?;
@@ -126,10 +133,15 @@ fn parse<Header: FileHeader<Endian = Endianness>>(
         .collect();
     let value = |wanted| entries.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
     if let Some((address, size)) = value(elf::DT_STRTAB).zip(value(elf::DT_STRSZ)) {
-        let strings = segments
-            .iter()
-            .filter(|segment| segment.p_type(endian) == elf::PT_LOAD)
-            .find_map(|segment| segment.data_range(endian, data, address, size).ok().flatten())
+        let loaded = segments.iter().filter(|it| it.p_type(endian) == elf::PT_LOAD);
+        let mut offsets = loaded.filter_map(|segment| {
+            let into = address.checked_sub(segment.p_vaddr(endian).into())?;
+            let fits = into.checked_add(size)? <= segment.p_filesz(endian).into();
+            let offset: u64 = segment.p_offset(endian).into();
+            offset.checked_add(into).filter(|_| fits)
+        });
+        let strings = offsets.next().and_then(|offset| data.read_bytes_at(offset, size).ok());
+        let strings = strings
             .ok_or_else(|| ElfError::Damaged("its names are not in any segment".to_owned()))?;
         file.take(&entries, StringTable::new(strings, 0, strings.len() as u64))?;
     }
@@ -138,10 +150,10 @@ fn parse<Header: FileHeader<Endian = Endianness>>(
 }
 
 impl Elf {
-    fn take(
+    fn take<'a>(
         &mut self,
         entries: &[(elf::DynamicTag, u64)],
-        strings: StringTable<'_>,
+        strings: StringTable<'a, &'a [u8]>,
     ) -> Result<(), ElfError> {
         let name = |offset: u64| {
             let offset = u32::try_from(offset).unwrap_or(u32::MAX);
@@ -168,10 +180,10 @@ impl Elf {
     }
 }
 
-fn versions<Header: FileHeader<Endian = Endianness>>(
+fn versions<'data, Header: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
     header: &Header,
     endian: Endianness,
-    data: &[u8],
+    data: R,
     file: &mut Elf,
 ) -> Result<(), ElfError> {
     let sections = header.sections(endian, data)?;
@@ -221,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_program_says_what_it_needs() {
-        let elf = Elf::parse(&own()).unwrap();
+        let elf = Elf::parse(own().as_slice()).unwrap();
         assert!(elf.interpreter.as_deref().is_some_and(|path| path.starts_with("/lib")));
         assert!(elf.needed.iter().any(|name| name == "libc.so.6"), "{elf:?}");
         assert!(elf.versions_needed["libc.so.6"].iter().any(|name| name.starts_with("GLIBC_2.")));
@@ -231,8 +243,8 @@ mod tests {
 
     #[test]
     fn what_is_no_elf_file_is_told_from_a_damaged_one() {
-        assert_eq!(Elf::parse(b"#!/bin/sh\n"), Err(ElfError::NotElf));
-        assert_eq!(Elf::parse(b""), Err(ElfError::NotElf));
+        assert_eq!(Elf::parse(b"#!/bin/sh\n".as_slice()), Err(ElfError::NotElf));
+        assert_eq!(Elf::parse(b"".as_slice()), Err(ElfError::NotElf));
         assert!(matches!(Elf::parse(&own()[..200]), Err(ElfError::Damaged(_))));
     }
 
@@ -242,12 +254,13 @@ mod tests {
     }
 
     /// Small, and with everything in it.
-    static LOADER: LazyLock<Vec<u8>> =
-        LazyLock::new(|| std::fs::read(Elf::parse(&own()).unwrap().interpreter.unwrap()).unwrap());
+    static LOADER: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        std::fs::read(Elf::parse(own().as_slice()).unwrap().interpreter.unwrap()).unwrap()
+    });
 
     #[test]
     fn a_library_says_what_it_offers() {
-        let elf = Elf::parse(&LOADER).unwrap();
+        let elf = Elf::parse(LOADER.as_slice()).unwrap();
         assert!(elf.soname.is_some_and(|name| name.starts_with("ld-linux")));
         assert!(elf.versions_offered.contains("GLIBC_PRIVATE"), "{:?}", elf.versions_offered);
     }
@@ -265,14 +278,14 @@ mod tests {
             for (at, byte) in flips {
                 bytes[at] = byte;
             }
-            let _ = Elf::parse(&bytes);
+            let _ = Elf::parse(bytes.as_slice());
         }
 
         #[test]
         fn nor_are_arbitrary_ones(tail in prop::collection::vec(any::<u8>(), 0..600)) {
             let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0".to_vec();
             bytes.extend(tail);
-            let _ = Elf::parse(&bytes);
+            let _ = Elf::parse(bytes.as_slice());
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is serialised through values whose keys are sorted (image-spec, "Canonicalization").
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 
 use chrono::{DateTime, SecondsFormat};
 use oci_spec::OciSpecError;
@@ -12,7 +13,9 @@ use oci_spec::image::{
     ImageManifestBuilder, MediaType, Os, RootFsBuilder, SCHEMA_VERSION, Sha256Digest,
 };
 use serde::Serialize;
+use serde_json::json;
 
+use crate::base::Base;
 use crate::digest::Digest;
 use crate::layer::Written;
 
@@ -41,6 +44,9 @@ pub struct Settings {
     pub ports: Vec<String>,
     /// Such as `SIGTERM`.
     pub stop_signal: Option<String>,
+    /// Program and arguments that tell by their exit code whether the container is well. It is no
+    /// part of the specification, but what Docker and podman look for in a configuration.
+    pub health_check: Vec<String>,
     /// Labels of the configuration.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the manifest.
@@ -84,27 +90,50 @@ pub enum ImageError {
     Json(#[from] serde_json::Error),
 }
 
-/// Puts settings and layers together; with each layer goes what its history says.
-pub fn image(settings: &Settings, layers: &[(String, Written)]) -> Result<Image, ImageError> {
-    let config = config(settings, layers)?;
-    let descriptors = layers
-        .iter()
-        .map(|(_, layer)| descriptor(MediaType::ImageLayerGzip, layer.digest, layer.size));
+/// Puts settings and layers together, on a base if there is one; with each layer goes what its
+/// history says.
+pub fn image(
+    settings: &Settings,
+    base: Option<&Base>,
+    layers: &[(String, Written)],
+) -> Result<Image, ImageError> {
+    let below = base.map(|base| base.layers.as_slice()).unwrap_or_default();
+    let config = config(settings, base, layers)?;
+    let gzip =
+        |(_, layer): &(String, Written)| (MediaType::ImageLayerGzip, layer.digest, layer.size);
+    let based = below.iter().map(|(kind, layer)| (kind.clone(), layer.digest, layer.size));
     let mut annotations = settings.annotations.clone();
     annotations.insert(FORMAT_ANNOTATION.to_owned(), FORMAT.to_string());
     annotations.insert("org.opencontainers.image.created".to_owned(), time(settings.created));
-    let manifest = ImageManifestBuilder::default()
-        .schema_version(SCHEMA_VERSION)
-        .media_type(MediaType::ImageManifest)
-        .config(descriptor(MediaType::ImageConfig, Digest::of(&config), config.len() as u64)?)
-        .layers(descriptors.collect::<Result<Vec<_>, _>>()?)
-        .annotations(unordered(&annotations))
-        .build()?;
-    let layers = layers.iter().map(|(_, layer)| *layer).collect();
-    Ok(Image { config, manifest: canonical(&manifest)?, layers })
+    let manifest = manifest(&config, based.chain(layers.iter().map(gzip)), &annotations)?;
+    let own = layers.iter().map(|(_, layer)| *layer);
+    let layers = below.iter().map(|(_, layer)| *layer).chain(own).collect();
+    Ok(Image { config, manifest, layers })
 }
 
-fn config(settings: &Settings, layers: &[(String, Written)]) -> Result<Vec<u8>, ImageError> {
+/// A manifest with these layers, from the lowest: media type, digest and size of each.
+pub(crate) fn manifest(
+    config: &[u8],
+    layers: impl IntoIterator<Item = (MediaType, Digest, u64)>,
+    annotations: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, ImageError> {
+    let layers = layers.into_iter().map(|(kind, digest, size)| descriptor(kind, digest, size));
+    let mut manifest = ImageManifestBuilder::default()
+        .schema_version(SCHEMA_VERSION)
+        .media_type(MediaType::ImageManifest)
+        .config(descriptor(MediaType::ImageConfig, Digest::of(config), config.len() as u64)?)
+        .layers(layers.collect::<Result<Vec<_>, _>>()?);
+    if !annotations.is_empty() {
+        manifest = manifest.annotations(unordered(annotations));
+    }
+    canonical(&manifest.build()?)
+}
+
+fn config(
+    settings: &Settings,
+    base: Option<&Base>,
+    layers: &[(String, Written)],
+) -> Result<Vec<u8>, ImageError> {
     let created = time(settings.created);
     let mut run = ConfigBuilder::default()
         .entrypoint(settings.entrypoint.clone())
@@ -124,7 +153,11 @@ fn config(settings: &Settings, layers: &[(String, Written)]) -> Result<Vec<u8>, 
         let entry = HistoryBuilder::default().created(created.clone()).comment(comment.clone());
         entry.created_by("imagebuild").build()
     });
-    let diff_ids: Vec<String> = layers.iter().map(|(_, it)| it.diff_id.to_string()).collect();
+    let based = base.map(|base| base.history.clone()).unwrap_or_default();
+    let history = based.into_iter().map(Ok).chain(history);
+    let below = base.into_iter().flat_map(|base| &base.layers).map(|(_, layer)| layer);
+    let all = below.chain(layers.iter().map(|(_, layer)| layer));
+    let diff_ids: Vec<String> = all.map(|layer| layer.diff_id.to_string()).collect();
     let config = ImageConfigurationBuilder::default()
         .created(created.clone())
         .architecture(Arch::from(settings.architecture.as_str()))
@@ -133,6 +166,12 @@ fn config(settings: &Settings, layers: &[(String, Written)]) -> Result<Vec<u8>, 
         .rootfs(RootFsBuilder::default().typ("layers").diff_ids(diff_ids).build()?)
         .history(history.collect::<Result<Vec<_>, _>>()?)
         .build()?;
+    let mut config = serde_json::to_value(&config)?;
+    let run = config.get_mut("config").and_then(serde_json::Value::as_object_mut);
+    if let (false, Some(run)) = (settings.health_check.is_empty(), run) {
+        let test = iter::once("CMD").chain(settings.health_check.iter().map(String::as_str));
+        run.insert("Healthcheck".to_owned(), json!({ "Test": test.collect::<Vec<_>>() }));
+    }
     canonical(&config)
 }
 
@@ -188,6 +227,7 @@ mod tests {
             working_dir: "/app".to_owned(),
             ports: words(&["80/tcp"]),
             stop_signal: Some("SIGTERM".to_owned()),
+            health_check: Vec::new(),
             labels: map(&["c", "a", "b", "d"]),
             annotations: map(&["z", "y", "x", "w"]),
             created: 1_700_000_000,
@@ -206,9 +246,9 @@ mod tests {
     /// A digest that changes here changes for everybody, and means a new format number.
     #[test]
     fn the_same_image_is_the_same_bytes_for_ever() {
-        let made = image(&settings(), &layers()).unwrap();
+        let made = image(&settings(), None, &layers()).unwrap();
         for _ in 0..5 {
-            assert_eq!(image(&settings(), &layers()).unwrap(), made, "maps have no order");
+            assert_eq!(image(&settings(), None, &layers()).unwrap(), made, "maps have no order");
         }
         let golden = "sha256:355042bf0b0ab4ee782febf2d333196e46b4b65b77c6b5dce3f818be3bff7292";
         assert_eq!(made.digest().to_string(), golden);
@@ -216,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_runtime_reads_what_was_set() {
-        let made = image(&settings(), &layers()).unwrap();
+        let made = image(&settings(), None, &layers()).unwrap();
         let config: serde_json::Value = serde_json::from_slice(&made.config).unwrap();
         assert_eq!(config["architecture"], "amd64");
         assert_eq!(config["created"], "2023-11-14T22:13:20Z");

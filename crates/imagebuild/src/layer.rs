@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
@@ -16,6 +16,10 @@ use crate::digest::{Digest, Hashing};
 
 /// The longest path that a POSIX header holds without a prefix, in bytes.
 const SHORT: usize = 100;
+/// How much is read and hashed at a time, in bytes.
+const BUFFER: usize = 128 << 10;
+/// The time of what has none that says anything: 1980, before which some archives can't go.
+pub const UNDATED: u64 = 315_532_800;
 /// How much a POSIX header's size field can say, in bytes.
 const LARGE: u64 = 0o77_777_777_777;
 
@@ -50,8 +54,26 @@ pub enum Node {
         /// In bytes.
         size: u64,
     },
+    /// A file of which only this is known.
+    Known {
+        /// Of its bytes.
+        digest: Digest,
+        /// In bytes.
+        size: u64,
+    },
     /// A symbolic link to this path.
     Link(String),
+}
+
+impl Node {
+    /// Bytes of its file.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Copy { size, .. } | Self::Known { size, .. } => *size,
+            Self::Folder | Self::Link(_) => 0,
+        }
+    }
 }
 
 impl Entries {
@@ -61,11 +83,16 @@ impl Entries {
         for (at, _) in path.match_indices('/').skip(1) {
             let (parent, _) = path.split_at(at);
             let folder =
-                Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified: entry.modified };
+                Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified: UNDATED };
             self.0.entry(parent.to_owned()).or_insert(folder);
         }
         let folder = entry.node == Node::Folder;
         self.0.insert(path.to_owned(), entry).filter(|old| !(folder && old.node == Node::Folder))
+    }
+
+    /// Puts an entry in, and nothing above it.
+    pub(crate) fn put_alone(&mut self, path: String, entry: Entry) {
+        self.0.insert(path, entry);
     }
 
     /// By path.
@@ -98,12 +125,26 @@ impl Entries {
 
     /// Bytes of its files.
     pub fn size(&self) -> u64 {
-        let size = |entry: &Entry| match &entry.node {
-            Node::Bytes(bytes) => bytes.len() as u64,
-            Node::Copy { size, .. } => *size,
-            Node::Folder | Node::Link(_) => 0,
-        };
-        self.0.values().map(size).sum()
+        self.0.values().map(|entry| entry.node.size()).sum()
+    }
+
+    /// Everything but the bytes of files on this machine, which are not read for it: layers with
+    /// different shapes are different.
+    pub(crate) fn shape(&self) -> Digest {
+        let mut hashing = Hashing::new(io::sink());
+        for (path, entry) in &self.0 {
+            let Entry { node, mode, owner, modified } = entry;
+            let node = match node {
+                Node::Bytes(bytes) => format!("bytes {}", Digest::of(bytes)),
+                Node::Known { digest, .. } => format!("bytes {digest}"),
+                Node::Copy { size, .. } => format!("copy {size}"),
+                Node::Folder => "folder".to_owned(),
+                Node::Link(target) => format!("link {target:?}"),
+            };
+            // A sink takes everything.
+            let _ = writeln!(hashing, "{path:?} {mode:o} {owner:?} {modified} {node}");
+        }
+        hashing.finish().1
     }
 }
 
@@ -143,18 +184,13 @@ pub fn write(
     let mut out = Hashing::new(out);
     let mut source = None;
     let diff_id = compress::gzip(threads, &mut out, |into| {
-        let mut archive = Builder::new(Hashing::new(into));
-        for (path, entry) in entries.iter() {
-            append(&mut archive, path, entry).map_err(|error| match error {
-                LayerError::Write(error) => error,
-                error @ LayerError::Source { .. } => {
-                    source = Some(error);
-                    io::Error::other("a file could not be read")
-                }
-            })?;
-        }
-        let (_, diff_id, _) = archive.into_inner()?.finish();
-        Ok(diff_id)
+        archive(entries, into).map_err(|error| match error {
+            LayerError::Write(error) => error,
+            error @ LayerError::Source { .. } => {
+                source = Some(error);
+                io::Error::other("a file could not be read")
+            }
+        })
     });
     if let Some(source) = source {
         return Err(source);
@@ -162,6 +198,21 @@ pub fn write(
     let diff_id = diff_id?;
     let (_, digest, size) = out.finish();
     Ok(Written { diff_id, digest, size })
+}
+
+/// Reads all that is in a layer, and gives the digest of its archive, without writing it.
+pub fn diff_id(entries: &Entries) -> Result<Digest, LayerError> {
+    archive(entries, &mut io::sink())
+}
+
+fn archive(entries: &Entries, out: &mut dyn Write) -> Result<Digest, LayerError> {
+    let mut archive = Builder::new(BufWriter::with_capacity(BUFFER, Hashing::new(out)));
+    for (path, entry) in entries.iter() {
+        append(&mut archive, path, entry)?;
+    }
+    let hashing = archive.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let (_, diff_id, _) = hashing.finish();
+    Ok(diff_id)
 }
 
 fn append(archive: &mut Builder<impl Write>, path: &str, entry: &Entry) -> Result<(), LayerError> {
@@ -187,12 +238,17 @@ fn append(archive: &mut Builder<impl Write>, path: &str, entry: &Entry) -> Resul
             let refuse = |reason| LayerError::Source { path: from.clone(), reason };
             let mut file =
                 Exactly { file: File::open(from).map_err(refuse)?, left: *size, error: None };
-            let done = finish(archive, header, name, None, *size, &mut file);
+            let buffered = io::BufReader::with_capacity(BUFFER, &mut file);
+            let done = finish(archive, header, name, None, *size, buffered);
             let failed = file.error.take();
             if let Some(reason) = failed.or_else(|| file.file_has_more().err()) {
                 return Err(refuse(reason));
             }
             done?;
+        }
+        Node::Known { .. } => {
+            let reason = io::Error::other("its bytes are not at hand");
+            return Err(LayerError::Source { path: path.into(), reason });
         }
     }
     Ok(())
@@ -350,8 +406,8 @@ mod tests {
         entries.put("/b/c", file(b"c"));
         entries.put("/a", file(b"a"));
         let (written, _) = written(&entries);
-        let golden = "sha256:dfce1ebceebfa6725ceda87a1689c88f66d615fdbd345240cc10fbc7d99a1eed \
-             sha256:4a482a37ec15f0e0e72fa7e1a7e5f5382c28d4a53e489ef4f9eed37f0dfb1a98";
+        let golden = "sha256:d88cdc29b3779c861b5df0a24f5d13c0363d05ed50dcf2e5e1e007271e4890e3 \
+             sha256:16adfbe0af99e320f454f23be4b40254b8e42996a35198d49be9aeba51a70231";
         assert_eq!(format!("{} {}", written.diff_id, written.digest), golden);
     }
 

@@ -1,38 +1,33 @@
 //! An OCI image layout: a folder that holds images (image-spec, "Image Layout").
 //!
-//! Whoever reads sees an image whole or not at all: blobs are written aside and renamed to their
-//! digest, and the index, which names the image, comes last.
+//! Whoever reads sees an image whole or not at all: the index, which names the image, comes last.
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{ImageIndex, MediaType};
-use tempfile::NamedTempFile;
+use oci_spec::image::{Descriptor, ImageIndex, MediaType};
 
+use crate::blobs::{BlobError, Blobs, replace};
 use crate::digest::Digest;
 use crate::image::{Image, ImageError, REF_NAME, descriptor, index};
 
-const VERSION: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
+pub(crate) const VERSION: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
 
 /// A layout that is written to.
 #[derive(Clone, Debug)]
 pub struct Layout {
     folder: PathBuf,
+    blobs: Blobs,
 }
 
 /// Why a layout can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// A file or folder of it.
-    #[error("{} can't be written: {reason}", .path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        reason: io::Error,
-    },
+    /// See there.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     /// The folder holds something else.
     #[error(
         "{} is no image layout, and is not empty: name a folder that is, or one that is not there",
@@ -52,21 +47,10 @@ pub enum LayoutError {
     Image(#[from] ImageError),
 }
 
-/// A blob that is being written beside the others.
-pub struct Aside {
-    file: NamedTempFile,
-    blobs: PathBuf,
-}
-
 impl Layout {
     /// Opens a layout, or makes one in a folder that is empty or not there.
     pub fn open(folder: &Path) -> Result<Self, LayoutError> {
-        let write = |path: &Path| {
-            let path = path.to_owned();
-            move |reason| LayoutError::Write { path, reason }
-        };
         let version = folder.join("oci-layout");
-        let blobs = folder.join("blobs/sha256");
         if !version.exists() {
             let mut there = fs::read_dir(folder).into_iter().flatten();
             // What a run that was ended here left behind is no reason to stop.
@@ -74,40 +58,22 @@ impl Layout {
                 return Err(LayoutError::NoLayout(folder.to_owned()));
             }
         }
-        fs::create_dir_all(&blobs).map_err(write(&blobs))?;
-        let layout = Self { folder: folder.to_owned() };
+        let blobs = Blobs::open(&folder.join("blobs/sha256"))?;
+        blobs.sweep();
         replace(&version, VERSION.as_bytes())?;
-        Ok(layout)
+        Ok(Self { folder: folder.to_owned(), blobs })
     }
 
-    /// A place for a blob whose digest is not known yet.
-    pub fn aside(&self) -> Result<Aside, LayoutError> {
-        let blobs = self.folder.join("blobs/sha256");
-        let file = NamedTempFile::with_prefix_in(".part-", &blobs);
-        let file = file.map_err(|reason| LayoutError::Write { path: blobs.clone(), reason })?;
-        Ok(Aside { file, blobs })
-    }
-
-    /// Takes a blob of another layout.
-    pub(crate) fn take(&self, other: &Self, digest: Digest) -> Result<(), LayoutError> {
-        let mut aside = self.aside()?;
-        let from = other.blob(digest);
-        let copied = fs::File::open(&from).and_then(|mut from| io::copy(&mut from, aside.file()));
-        copied.map_err(|reason| LayoutError::Write { path: self.blob(digest), reason })?;
-        aside.keep(digest)
-    }
-
-    /// Puts an image in whose layers are there already, under a tag; another image that had the tag
+    /// Puts an image in under a tag, with its layers from elsewhere; another image that had the tag
     /// stays without it.
-    pub fn put(&self, image: &Image, tag: Option<&str>) -> Result<(), LayoutError> {
+    pub fn put(&self, image: &Image, from: &Blobs, tag: Option<&str>) -> Result<(), LayoutError> {
+        for layer in &image.layers {
+            self.blobs.take(from, layer.digest)?;
+        }
         for bytes in [&image.config, &image.manifest] {
-            replace(&self.blob(Digest::of(bytes)), bytes)?;
+            self.blobs.put(bytes)?;
         }
-        let size = image.manifest.len() as u64;
-        let mut entry = descriptor(MediaType::ImageManifest, image.digest(), size)?;
-        if let Some(tag) = tag {
-            entry.set_annotations(Some(HashMap::from([(REF_NAME.to_owned(), tag.to_owned())])));
-        }
+        let entry = entry(&image.manifest, tag)?;
         let path = self.folder.join("index.json");
         let mut images = match fs::read(&path) {
             Ok(bytes) => {
@@ -117,9 +83,9 @@ impl Layout {
                 index.manifests().clone()
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(reason) => return Err(LayoutError::Write { path, reason }),
+            Err(reason) => return Err(BlobError::Read { path, reason }.into()),
         };
-        let tag_of = |entry: &oci_spec::image::Descriptor| {
+        let tag_of = |entry: &Descriptor| {
             entry.annotations().as_ref().and_then(|all| all.get(REF_NAME).cloned())
         };
         images.retain(|old| match (tag, tag_of(old)) {
@@ -127,42 +93,21 @@ impl Layout {
             (_, old_tag) => old.digest() != entry.digest() || old_tag.is_some(),
         });
         images.push(entry);
-        replace(&path, &index(images)?)
-    }
-
-    fn blob(&self, digest: Digest) -> PathBuf {
-        self.folder.join("blobs/sha256").join(digest.hex())
+        Ok(replace(&path, &index(images)?)?)
     }
 }
 
-/// Writes a file aside and renames it.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), LayoutError> {
-    let write = || {
-        let mut file = NamedTempFile::with_prefix_in(".part-", path.parent().unwrap_or(path))?;
-        file.write_all(bytes)?;
-        readable(&file)?;
-        file.persist(path).map_err(|error| error.error).map(drop)
-    };
-    write().map_err(|reason| LayoutError::Write { path: path.to_owned(), reason })
+/// What an index says of a manifest that goes by a tag.
+pub(crate) fn entry(manifest: &[u8], tag: Option<&str>) -> Result<Descriptor, ImageError> {
+    let (digest, size) = (Digest::of(manifest), manifest.len() as u64);
+    let mut entry = descriptor(MediaType::ImageManifest, digest, size)?;
+    if let Some(tag) = tag {
+        entry.set_annotations(Some(HashMap::from([(REF_NAME.to_owned(), tag.to_owned())])));
+    }
+    Ok(entry)
 }
 
-impl Aside {
-    /// Where to write.
-    pub fn file(&mut self) -> &mut fs::File {
-        self.file.as_file_mut()
-    }
-
-    /// Makes it the blob of its digest.
-    pub fn keep(self, digest: Digest) -> Result<(), LayoutError> {
-        let path = self.blobs.join(digest.hex());
-        let kept = readable(&self.file)
-            .and_then(|()| self.file.persist(&path).map_err(|error| error.error));
-        kept.map(drop).map_err(|reason| LayoutError::Write { path, reason })
-    }
-}
-
-/// Temporary files are their owner's alone; images are for everybody.
-fn readable(file: &NamedTempFile) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))
+/// Writes the index of a layout with this manifest and nothing else.
+pub(crate) fn name(folder: &Path, manifest: &[u8]) -> Result<(), LayoutError> {
+    Ok(replace(&folder.join("index.json"), &index(vec![entry(manifest, None)?])?)?)
 }

@@ -1,5 +1,6 @@
 //! A package of a Cargo workspace: what it says of its image, and its program.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +16,11 @@ pub struct Package {
     pub name: String,
     /// The folder of its Cargo.toml.
     pub folder: PathBuf,
+    /// The folder of the workspace.
+    pub workspace: PathBuf,
+    /// What it says of itself, by the names that annotations of images have for it (image-spec,
+    /// "Pre-Defined Annotation Keys").
+    pub about: BTreeMap<String, String>,
     /// What it says of its image.
     pub config: Config,
     /// The names of its programs.
@@ -100,8 +106,23 @@ impl Package {
         let manifest = Path::new(text(package, "/manifest_path").unwrap_or_default());
         let config = Config::read(package.pointer("/metadata/image").unwrap_or(&Value::Null))
             .map_err(|reason| PackageError::Config { name: name.to_owned(), reason })?;
+        let says = [
+            ("title", "/name"),
+            ("version", "/version"),
+            ("description", "/description"),
+            ("licenses", "/license"),
+            ("source", "/repository"),
+            ("url", "/homepage"),
+            ("documentation", "/documentation"),
+        ];
+        let about = says.iter().filter_map(|(key, pointer)| {
+            let value = text(package, pointer)?.to_owned();
+            Some((format!("org.opencontainers.image.{key}"), value))
+        });
         Ok(Self {
             name: name.to_owned(),
+            workspace: text(&metadata, "/workspace_root").unwrap_or(".").into(),
+            about: about.collect(),
             folder: manifest.parent().unwrap_or(Path::new(".")).to_owned(),
             config,
             programs: programs.collect(),

@@ -1,23 +1,28 @@
 //! What goes into an image, in which layer and why: a plain value, made before anything is written.
 //!
 //! Layers are ordered by how often they change, so that an ordinary change makes one small layer
-//! anew: libraries and system files, then what is copied, in the order in which it is named, then
-//! the program.
+//! anew: the base, libraries and system files, then what is copied, in the order in which it is
+//! named, then the program. Nothing in a layer changes because time passes.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::closure::{self, ClosureError, Library, Root};
+use crate::base::Base;
+use crate::closure::{self, ClosureError, Folder, Library, Over, Root as _};
+use crate::elf::{Elf, ElfError};
+use crate::files::{FilesError, Times, files};
 use crate::image::Settings;
-use crate::layer::{Entries, Entry, Node, plain};
+use crate::layer::{Entries, Entry, Node, UNDATED, plain};
+use crate::tree::Tree;
 
 /// Where certificates of authorities are looked for, in the image as on this machine.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Where the rules of time zones are.
+const TIME_ZONES: &str = "/usr/share/zoneinfo";
 /// Who a program runs as unless somebody else is named: nobody in particular, with no rights.
 const USER: &str = "65532:65532";
 
@@ -28,18 +33,35 @@ pub struct Request {
     pub program: PathBuf,
     /// Where it goes; `/usr/local/bin/NAME` if nothing is said.
     pub place: Option<PathBuf>,
-    /// Files and folders of this machine, and where they go; each is a layer of its own.
-    pub copies: Vec<(PathBuf, PathBuf)>,
+    /// What all of it stands on; nothing if it is from scratch.
+    pub base: Option<Base>,
+    /// Files and folders of this machine; each is a layer of its own.
+    pub copies: Vec<Copy>,
     /// Folders that are empty and belong to whom the program runs as.
     pub writable: Vec<PathBuf>,
+    /// Whether the rules of time zones go in.
+    pub time_zones: bool,
     /// How it is started. Entrypoint, user, working directory and architecture are filled in where
-    /// they are empty.
+    /// they are empty: with the base's, if it has some.
     pub settings: Settings,
+}
+
+/// Something of this machine that goes into an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// On this machine.
+    pub from: PathBuf,
+    /// In the image.
+    pub to: PathBuf,
+    /// The times of its files.
+    pub times: Times,
 }
 
 /// An image that could be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// What the layers stand on.
+    pub base: Option<Base>,
     /// From the lowest.
     pub layers: Vec<PlannedLayer>,
     /// How it is started.
@@ -76,13 +98,37 @@ pub enum PlanError {
     /// See there.
     #[error(transparent)]
     Closure(#[from] ClosureError),
-    /// Something that was named, or is needed, can't be read.
+    /// See there.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The program can't be read.
     #[error("{} can't be read: {reason}", .path.display())]
     Read {
         /// On this machine.
         path: PathBuf,
         /// Why.
         reason: io::Error,
+    },
+    /// The program is none.
+    #[error("{} {reason}", .path.display())]
+    Program {
+        /// On this machine.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: ElfError,
+    },
+    /// The rules of time zones are not on this machine.
+    #[error("{TIME_ZONES} is not there: install tzdata")]
+    NoTimeZones,
+    /// The base is for another processor.
+    #[error("the base image is for {base}, and {} is for {own}", .program.display())]
+    BaseArchitecture {
+        /// Of the base.
+        base: String,
+        /// Of the program.
+        own: String,
+        /// The program.
+        program: PathBuf,
     },
     /// No certificates of authorities are on this machine.
     #[error(
@@ -96,65 +142,76 @@ pub enum PlanError {
     /// Two things at one path.
     #[error("two files go to {0} in the image")]
     Twice(String),
-    /// A link leads out of the folder that is copied: what is behind it was not asked for.
-    #[error("{} leads to {}, which is outside of what is copied", .link.display(), .target.display())]
-    Outside {
-        /// The link.
-        link: PathBuf,
-        /// Where it leads.
-        target: PathBuf,
-    },
-    /// Neither a file, a folder nor a link.
-    #[error("{} is no file, folder or link", .0.display())]
-    Odd(PathBuf),
     /// No image is for such a processor.
     #[error("{} is for a processor that no image is for", .0.display())]
     Architecture(PathBuf),
 }
 
-/// Works out what goes in. Only reads.
-pub fn plan(root: &dyn Root, request: Request) -> Result<Plan, PlanError> {
-    let Request { program, place, copies, writable, mut settings } = request;
-    let bytes = fs::read(&program).map_err(reading(&program))?;
+/// Works out what goes in. Only reads. Libraries are taken from a root folder, where the base has
+/// none.
+pub fn plan(root: &Folder, request: Request) -> Result<Plan, PlanError> {
+    let Request { program, place, base, copies, writable, time_zones, mut settings } = request;
     let name = program.file_name().unwrap_or_default();
     let place = place.unwrap_or_else(|| Path::new("/usr/local/bin").join(name));
     let at = plain(&place).ok_or(PlanError::Place(place))?;
-    let needs = closure::closure(root, Path::new(&at), &bytes)?;
-    let modified = settings.created;
-
-    if settings.user.is_empty() {
-        USER.clone_into(&mut settings.user);
-    }
-    let mut system = libraries(root, needs.libraries, modified)?;
-    for folder in writable {
-        let place = plain(&folder).ok_or(PlanError::Place(folder))?;
-        let owner = owner(&settings.user);
-        let entry = Entry { node: Node::Folder, mode: 0o755, owner, modified };
-        system.put(&place, entry, "where the program writes")?;
-    }
-    let mut layers = vec![system];
-    for (from, to) in copies {
-        layers.push(copied(&from, &to, modified)?);
-    }
-    let mut own = PlannedLayer { name: "program".to_owned(), ..PlannedLayer::default() };
-    own.put(&at, file(Node::Bytes(bytes), 0o755, modified), "the program")?;
-    layers.push(own);
-    layers.retain(|layer| !layer.entries.is_empty());
-    refuse_twice(&layers)?;
-
-    let architecture = needs.machine.architecture();
+    let size = fs::metadata(&program).map_err(reading(&program))?.len();
+    let elf = File::open(&program).map_err(reading(&program)).and_then(|file| {
+        let refuse = |reason| PlanError::Program { path: program.clone(), reason };
+        Elf::open(file).map_err(refuse)
+    })?;
+    let architecture = elf.machine.architecture();
     let architecture = architecture.ok_or_else(|| PlanError::Architecture(program.clone()))?;
+    if settings.architecture.is_empty() {
+        architecture.clone_into(&mut settings.architecture);
+    }
+    if let Some(base) = &base {
+        base.settle(&mut settings);
+        if base.settings.architecture != architecture {
+            let (base, own) = (base.settings.architecture.clone(), architecture.to_owned());
+            return Err(PlanError::BaseArchitecture { base, own, program });
+        }
+    }
     let or = |value: &mut String, otherwise: &str| {
         if value.is_empty() {
             otherwise.clone_into(value);
         }
     };
-    or(&mut settings.architecture, architecture);
+    or(&mut settings.user, USER);
     or(&mut settings.working_dir, "/");
     if settings.entrypoint.is_empty() {
-        settings.entrypoint = vec![at];
+        settings.entrypoint = vec![at.clone()];
     }
-    Ok(Plan { layers, settings })
+
+    let below = Tree::new(base.iter().map(|base| &base.entries));
+    let needs = closure::closure(&Over(&below, root), Path::new(&at), elf)?;
+    let mut system = libraries(root, &below, needs.libraries)?;
+    for folder in writable {
+        let place = plain(&folder).ok_or(PlanError::Place(folder))?;
+        let owner = owner(&settings.user);
+        let entry = Entry { node: Node::Folder, mode: 0o755, owner, modified: UNDATED };
+        system.put(&place, entry, "where the program writes")?;
+    }
+    let mut layers = vec![system];
+    if time_zones && below.find(Path::new(TIME_ZONES)).is_none() {
+        let from = root.locate(Path::new(TIME_ZONES));
+        if !from.is_dir() {
+            return Err(PlanError::NoTimeZones);
+        }
+        let copy = Copy { from, to: TIME_ZONES.into(), times: Times::Content };
+        layers.push(PlannedLayer { name: "time zones".to_owned(), ..copied(&copy, 0)? });
+    }
+    for copy in copies {
+        layers.push(copied(&copy, settings.created)?);
+    }
+    let mut own = PlannedLayer { name: "program".to_owned(), ..PlannedLayer::default() };
+    own.put(&at, file(Node::Copy { from: program, size }, 0o755), "the program")?;
+    layers.push(own);
+    for layer in &mut layers {
+        layer.stand_on(&below);
+    }
+    layers.retain(|layer| !layer.entries.is_empty());
+    refuse_twice(&layers)?;
+    Ok(Plan { base, layers, settings })
 }
 
 impl Plan {
@@ -164,10 +221,8 @@ impl Plan {
         for layer in &self.layers {
             for (path, entry) in layer.entries.iter() {
                 let size = match &entry.node {
-                    Node::Bytes(bytes) => bytes.len() as u64,
-                    Node::Copy { size, .. } => *size,
-                    Node::Link(_) => 0,
                     Node::Folder => continue,
+                    node => node.size(),
                 };
                 let reason = layer.reasons.get(path).cloned().unwrap_or_default();
                 let (layer, path) = (layer.name.clone(), path.to_owned());
@@ -186,20 +241,37 @@ impl PlannedLayer {
             Some(_) => Err(PlanError::Twice(path.to_owned())),
         }
     }
+
+    /// Over a base, an entry goes where the base's links lead, and a folder that the base has stays
+    /// as it is: an entry of a layer replaces what is below it (image-spec, "Layer Changesets").
+    fn stand_on(&mut self, below: &Tree<'_>) {
+        let mut entries = Entries::default();
+        let mut reasons = BTreeMap::new();
+        for (path, entry) in self.entries.iter() {
+            let (folder, name) = path.rsplit_once('/').unwrap_or_default();
+            let folder = below.resolve(folder).unwrap_or_else(|| folder.to_owned());
+            let place = format!("{folder}/{name}");
+            let there = below.find(Path::new(&place)).is_some_and(|it| it.node == Node::Folder);
+            if !(there && entry.node == Node::Folder && !self.reasons.contains_key(path)) {
+                reasons.extend(self.reasons.get(path).map(|why| (place.clone(), why.clone())));
+                entries.put_alone(place, entry.clone());
+            }
+        }
+        (self.entries, self.reasons) = (entries, reasons);
+    }
 }
 
-/// The shared libraries, and what a program expects of a system.
+/// The shared libraries, and what a program expects of a system, where the base lacks it.
 fn libraries(
-    root: &dyn Root,
+    root: &Folder,
+    below: &Tree<'_>,
     libraries: Vec<Library>,
-    modified: u64,
 ) -> Result<PlannedLayer, PlanError> {
     let mut layer = PlannedLayer { name: "libraries".to_owned(), ..PlannedLayer::default() };
-    for library in libraries {
-        let bytes = root.read(&library.path).ok_or_else(|| PlanError::Read {
-            path: library.path.clone(),
-            reason: io::ErrorKind::NotFound.into(),
-        })?;
+    let lacks = |path: &Path| below.find(path).is_none();
+    for library in libraries.into_iter().filter(|library| lacks(&library.path)) {
+        let from = root.locate(&library.path);
+        let size = fs::metadata(&from).map_err(reading(&from))?.len();
         // The image has no cache of the loader: what was found through one goes where the loader
         // looks by itself.
         let folders = closure::default_folders(library.elf.machine);
@@ -210,11 +282,13 @@ fn libraries(
         };
         let place = plain(&place).ok_or(PlanError::Place(place))?;
         let reason = format!("needed by {}", library.needed_by.display());
-        layer.put(&place, file(Node::Bytes(bytes), 0o755, modified), &reason)?;
+        layer.put(&place, file(Node::Copy { from, size }, 0o755), &reason)?;
     }
-    let certificates = root.read(Path::new(CERTIFICATES)).ok_or(PlanError::NoCertificates)?;
-    let reason = "whom the program trusts when it talks to others";
-    layer.put(CERTIFICATES, file(Node::Bytes(certificates), 0o644, modified), reason)?;
+    if lacks(Path::new(CERTIFICATES)) {
+        let certificates = root.read(Path::new(CERTIFICATES)).ok_or(PlanError::NoCertificates)?;
+        let reason = "whom the program trusts when it talks to others";
+        layer.put(CERTIFICATES, file(Node::Bytes(certificates), 0o644), reason)?;
+    }
     for (path, text, reason) in [
         (
             "/etc/passwd",
@@ -228,69 +302,29 @@ fn libraries(
             "where names are looked up",
         ),
     ] {
-        layer.put(path, file(Node::Bytes(text.into()), 0o644, modified), reason)?;
+        if lacks(Path::new(path)) {
+            layer.put(path, file(Node::Bytes(text.into()), 0o644), reason)?;
+        }
     }
-    layer.put(
-        "/tmp",
-        Entry { node: Node::Folder, mode: 0o1777, owner: (0, 0), modified },
-        "temporary files",
-    )?;
+    if lacks(Path::new("/tmp")) {
+        let folder = Entry { node: Node::Folder, mode: 0o1777, owner: (0, 0), modified: UNDATED };
+        layer.put("/tmp", folder, "temporary files")?;
+    }
     Ok(layer)
 }
 
 /// A file, or a folder with all that is in it.
-fn copied(from: &Path, to: &Path, modified: u64) -> Result<PlannedLayer, PlanError> {
-    let place = plain(to).ok_or_else(|| PlanError::Place(to.to_owned()))?;
+fn copied(copy: &Copy, created: u64) -> Result<PlannedLayer, PlanError> {
+    let Copy { from, to, times } = copy;
+    let place = plain(to).ok_or_else(|| PlanError::Place(to.clone()))?;
     let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut layer = PlannedLayer { name, ..PlannedLayer::default() };
-    let top = fs::canonicalize(from).map_err(reading(from))?;
     let reason = format!("copied from {}", from.display());
-    copy(&mut layer, &top, &top, &place, &reason, modified)?;
+    for (path, entry) in files(from, *times, created)? {
+        let place = if path.is_empty() { place.clone() } else { format!("{place}/{path}") };
+        layer.put(&place, entry, &reason)?;
+    }
     Ok(layer)
-}
-
-fn copy(
-    layer: &mut PlannedLayer,
-    top: &Path,
-    from: &Path,
-    place: &str,
-    reason: &str,
-    modified: u64,
-) -> Result<(), PlanError> {
-    let about = fs::symlink_metadata(from).map_err(reading(from))?;
-    if about.is_dir() {
-        let folder = Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified };
-        layer.put(place, folder, reason)?;
-        let mut names = fs::read_dir(from)
-            .and_then(|entries| {
-                entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
-            })
-            .map_err(reading(from))?;
-        names.sort_unstable();
-        for name in names {
-            let path = from.join(&name);
-            let name = name.to_str().ok_or_else(|| PlanError::Odd(path.clone()))?;
-            copy(layer, top, &path, &format!("{place}/{name}"), reason, modified)?;
-        }
-        return Ok(());
-    }
-    if about.is_symlink() {
-        let target = fs::read_link(from).map_err(reading(from))?;
-        let leads = fs::canonicalize(from).map_err(reading(from))?;
-        let text = target.to_str().filter(|_| target.is_relative() && leads.starts_with(top));
-        let text = text
-            .ok_or_else(|| PlanError::Outside { link: from.to_owned(), target: leads.clone() })?;
-        let link =
-            Entry { node: Node::Link(text.to_owned()), mode: 0o777, owner: (0, 0), modified };
-        return layer.put(place, link, reason);
-    }
-    if !about.is_file() {
-        return Err(PlanError::Odd(from.to_owned()));
-    }
-    // Whether it is a program is a part of what it is; who may write to it here is not.
-    let mode = if about.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
-    let node = Node::Copy { from: from.to_owned(), size: about.len() };
-    layer.put(place, file(node, mode, modified), reason)
 }
 
 /// An image has each path once (image-spec, "Layer Changesets"); folders may be in several layers.
@@ -311,8 +345,8 @@ fn owner(user: &str) -> (u32, u32) {
     (uid.parse().unwrap_or_default(), gid.parse().unwrap_or_default())
 }
 
-fn file(node: Node, mode: u32, modified: u64) -> Entry {
-    Entry { node, mode, owner: (0, 0), modified }
+fn file(node: Node, mode: u32) -> Entry {
+    Entry { node, mode, owner: (0, 0), modified: UNDATED }
 }
 
 fn reading(path: &Path) -> impl Fn(io::Error) -> PlanError + use<> {

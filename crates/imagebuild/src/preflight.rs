@@ -1,19 +1,16 @@
 //! Why an image could not start, or should not be seen by anybody. Pure: looks at a plan as a
 //! container would see it, and runs nothing.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use crate::closure::{ClosureError, Root, closure};
-use crate::elf::Elf;
+use crate::closure::{ClosureError, Root as _, closure};
 use crate::image::Settings;
 use crate::layer::{Entry, Node};
 use crate::plan::Plan;
 use crate::read::Contents;
+use crate::tree::Tree;
 
-/// Links that lead to links are followed so many times (`path_resolution(7)`).
-const LINKS: usize = 40;
 /// Files up to this size are searched for secrets, in bytes; keys are small.
 const SEARCHED: u64 = 256 * 1024;
 
@@ -64,8 +61,8 @@ pub enum Problem {
 
 /// Everything that is wrong with a plan.
 pub fn preflight(plan: &Plan) -> Vec<Problem> {
-    let layers = plan.layers.iter();
-    let image = Image(layers.flat_map(|layer| layer.entries.iter()).collect());
+    let base = plan.base.iter().map(|base| &base.entries);
+    let image = Tree::new(base.chain(plan.layers.iter().map(|layer| &layer.entries)));
     let mut problems = starts(&plan.settings, &image);
     problems.extend(secrets(plan));
     problems
@@ -73,10 +70,10 @@ pub fn preflight(plan: &Plan) -> Vec<Problem> {
 
 /// Why an image that was read could not start.
 pub fn could_not_start(contents: &Contents) -> Vec<Problem> {
-    starts(&contents.settings, &Image(contents.entries.iter().collect()))
+    starts(&contents.settings, &Tree::new([&contents.entries]))
 }
 
-fn starts(settings: &Settings, image: &Image<'_>) -> Vec<Problem> {
+fn starts(settings: &Settings, image: &Tree<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     problems.extend(start(settings, image));
     let working_dir = &settings.working_dir;
@@ -86,62 +83,11 @@ fn starts(settings: &Settings, image: &Image<'_>) -> Vec<Problem> {
     problems
 }
 
-/// What a container sees.
-struct Image<'a>(BTreeMap<&'a str, &'a Entry>);
-
-/// The root folder, which is in no layer.
-static TOP: Entry = Entry { node: Node::Folder, mode: 0o755, owner: (0, 0), modified: 0 };
-
-impl Image<'_> {
-    /// What is at a path, links followed.
-    fn find(&self, path: &Path) -> Option<&Entry> {
-        let mut waiting: Vec<PathBuf> = vec![path.to_owned()];
-        let mut at = String::new();
-        let mut left = LINKS;
-        while let Some(path) = waiting.pop() {
-            let mut parts = path.components();
-            while let Some(part) = parts.next() {
-                match part {
-                    Component::RootDir => at.clear(),
-                    Component::ParentDir => at.truncate(at.rfind('/').unwrap_or_default()),
-                    Component::Normal(name) => {
-                        let next = format!("{at}/{}", name.to_str()?);
-                        let entry = self.0.get(next.as_str())?;
-                        if let Node::Link(target) = &entry.node {
-                            left = left.checked_sub(1)?;
-                            waiting.push(parts.as_path().to_owned());
-                            waiting.push(target.into());
-                            break;
-                        }
-                        at = next;
-                    }
-                    Component::CurDir | Component::Prefix(_) => {}
-                }
-            }
-        }
-        if at.is_empty() { Some(&TOP) } else { self.0.get(at.as_str()).copied() }
-    }
-}
-
-impl Root for Image<'_> {
-    fn read(&self, path: &Path) -> Option<Vec<u8>> {
-        bytes(self.find(path)?)
-    }
-}
-
-fn bytes(entry: &Entry) -> Option<Vec<u8>> {
-    match &entry.node {
-        Node::Bytes(bytes) => Some(bytes.clone()),
-        Node::Copy { from, .. } => fs::read(from).ok(),
-        Node::Folder | Node::Link(_) => None,
-    }
-}
-
-fn start(settings: &Settings, image: &Image<'_>) -> Option<Problem> {
+fn start(settings: &Settings, image: &Tree<'_>) -> Option<Problem> {
     let Some(program) = settings.entrypoint.first() else { return Some(Problem::NoEntrypoint) };
     let program = program.clone();
     let entry = image.find(Path::new(&program));
-    let Some((entry, bytes)) = entry.and_then(|entry| Some((entry, bytes(entry)?))) else {
+    let Some(entry) = entry.filter(|entry| entry.node != Node::Folder) else {
         return Some(Problem::Absent(program));
     };
     if !may_execute(entry, &settings.user) {
@@ -149,13 +95,13 @@ fn start(settings: &Settings, image: &Image<'_>) -> Option<Problem> {
         return Some(Problem::NotExecutable { program, user, mode });
     }
     // A script is started by what it names, which the system finds.
-    let elf = Elf::parse(&bytes).ok()?;
+    let elf = image.elf(Path::new(&program))?;
     let found = elf.machine.architecture().unwrap_or("a processor that no image is for");
     if found != settings.architecture {
         let wanted = settings.architecture.clone();
         return Some(Problem::Architecture { program, found, wanted });
     }
-    closure(image, Path::new(&program), &bytes).err().map(Problem::Closure)
+    closure(image, Path::new(&program), elf).err().map(Problem::Closure)
 }
 
 /// By the bits for its owner, its group or others (`path_resolution(7)`).
@@ -242,7 +188,7 @@ mod tests {
             ..Settings::default()
         };
         let layer = PlannedLayer { entries, ..PlannedLayer::default() };
-        Plan { layers: vec![layer], settings }
+        Plan { base: None, layers: vec![layer], settings }
     }
 
     fn found(plan: &Plan) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! Reads an image out of a layout, and notices everything about it that is not as it should be.
 //!
 //! Nothing that is read is trusted: every digest and size is computed again, and paths in archives
-//! stay inside of the image. The files are held in memory.
+//! stay inside of the image. Of files only those are held in memory that something is looked for in:
+//! programs, libraries and small ones.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,18 +11,24 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use oci_spec::image::{
-    Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, SCHEMA_VERSION,
+    Descriptor, History, ImageConfiguration, ImageIndex, ImageManifest, MediaType, SCHEMA_VERSION,
+    ToDockerV2S2 as _,
 };
+use serde::de::DeserializeOwned;
 use tar::{Archive, EntryType};
 
 use crate::digest::{Digest, Hashing};
 use crate::image::{REF_NAME, Settings};
-use crate::layer::{Entries, Entry, Node, plain};
+use crate::layer::{Entries, Entry, Node, Written, plain};
 
 /// The largest index, manifest or configuration that is read, in bytes.
 const LARGEST_JSON: u64 = 4 << 20;
-/// The largest layer that is looked into, unpacked and in bytes: its files are held in memory.
-const LARGEST_LAYER: u64 = 1 << 30;
+/// The largest layer that is looked into, unpacked and in bytes.
+const LARGEST_LAYER: u64 = 64 << 30;
+/// Files up to this size are held in memory whatever they are, in bytes.
+const SMALL: u64 = 256 << 10;
+/// How much of programs and libraries is held in memory at most, in bytes.
+const MOST: u64 = 1 << 30;
 /// What marks a file of a lower layer as gone, in front of its name (image-spec, "Whiteouts").
 const WHITEOUT: &str = ".wh.";
 /// What marks all that lower layers have in a folder as gone.
@@ -34,6 +41,12 @@ pub struct Contents {
     pub digest: String,
     /// What a registry stores for it, in bytes.
     pub size: u64,
+    /// Its manifest, as it is written.
+    pub manifest: Vec<u8>,
+    /// What is said of how it came to be.
+    pub history: Vec<History>,
+    /// Its layers, from the lowest, as the manifest and the configuration say.
+    pub layers: Vec<(MediaType, Written)>,
     /// How it is started.
     pub settings: Settings,
     /// What a container sees: all layers, one over the other.
@@ -101,44 +114,91 @@ pub enum ReadError {
         /// Their tags.
         tags: Vec<String>,
     },
+    /// It is for other processors.
+    #[error("the image is for {}, and not for {wanted}: say which with --platform", .known.join(", "))]
+    Platform {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
 }
 
 fn among(tags: &[String]) -> String {
     if tags.is_empty() { String::new() } else { format!(" (there are {})", tags.join(", ")) }
 }
 
-/// Reads the image with a tag, or the only one.
-pub fn read(folder: &Path, tag: Option<&str>) -> Result<Contents, ReadError> {
+/// What a layout has under a tag, or its only image; of an index of images for several processors,
+/// the one for this architecture, as Go calls it.
+pub fn find(
+    folder: &Path,
+    tag: Option<&str>,
+    architecture: Option<&str>,
+) -> Result<Descriptor, ReadError> {
     let refuse = |reason: String| ReadError::NoLayout { folder: folder.to_owned(), reason };
-    let index = File::open(folder.join("index.json")).map_err(|error| refuse(error.to_string()))?;
-    let index: ImageIndex = serde_json::from_reader(index.take(LARGEST_JSON))
-        .map_err(|error| refuse(format!("index.json: {error}")))?;
-    let tag_of = |entry: &Descriptor| entry.annotations().as_ref()?.get(REF_NAME).cloned();
-    let wanted = |entry: &&Descriptor| tag.is_none() || tag_of(entry).as_deref() == tag;
-    let found: Vec<&Descriptor> = index.manifests().iter().filter(wanted).collect();
-    let [found] = found.as_slice() else {
-        let tags = index.manifests().iter().filter_map(tag_of).collect();
-        return Err(ReadError::Which {
-            folder: folder.to_owned(),
-            count: index.manifests().len(),
-            tags,
-        });
+    let json = |path: PathBuf| {
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        let file = File::open(path).map_err(|error| refuse(format!("{name}: {error}")))?;
+        serde_json::from_reader::<_, ImageIndex>(file.take(LARGEST_JSON))
+            .map_err(|error| refuse(format!("{name}: {error}")))
     };
-    let mut reader = Reader { folder, contents: Contents::default() };
+    let index = json(folder.join("index.json"))?;
+    let tag_of = |entry: &Descriptor| entry.annotations().as_ref()?.get(REF_NAME).cloned();
+    // What is said of images is no image (image-spec, "Guidelines for Artifact Usage").
+    let is_image = |entry: &&Descriptor| entry.artifact_type().is_none();
+    let wanted = |entry: &&Descriptor| tag.is_none() || tag_of(entry).as_deref() == tag;
+    let images: Vec<&Descriptor> = index.manifests().iter().filter(is_image).collect();
+    let found: Vec<&Descriptor> = images.iter().copied().filter(|it| wanted(it)).collect();
+    let [found] = found.as_slice() else {
+        let tags = images.iter().copied().filter_map(tag_of).collect();
+        return Err(ReadError::Which { folder: folder.to_owned(), count: images.len(), tags });
+    };
+    if in_oci(found.media_type()) != MediaType::ImageIndex {
+        return Ok((*found).clone());
+    }
+    let hex = found.as_digest_sha256().unwrap_or_default();
+    let index = json(folder.join("blobs/sha256").join(hex))?;
+    for_architecture(index.manifests(), architecture).cloned()
+}
+
+/// Reads the image that is pointed to, in a folder with `blobs/sha256`.
+pub fn read(folder: &Path, found: &Descriptor) -> Contents {
+    let mut reader = Reader { folder, contents: Contents::default(), held: 0 };
     reader.image(found);
-    Ok(reader.contents)
+    reader.contents
+}
+
+/// The image of an index for an architecture; this machine's if none is said.
+pub(crate) fn for_architecture<'a>(
+    images: &'a [Descriptor],
+    architecture: Option<&str>,
+) -> Result<&'a Descriptor, ReadError> {
+    let wanted = architecture.unwrap_or(match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    });
+    let platform =
+        |image: &Descriptor| image.platform().as_ref().map(|it| it.architecture().to_string());
+    let found = images.iter().find(|image| platform(image).as_deref() == Some(wanted));
+    let known = images.iter().filter_map(platform).filter(|it| it != "unknown").collect();
+    found.ok_or_else(|| ReadError::Platform { wanted: wanted.to_owned(), known })
 }
 
 struct Reader<'a> {
     folder: &'a Path,
     contents: Contents,
+    /// Bytes of programs and libraries in memory.
+    held: u64,
 }
 
 impl Reader<'_> {
     fn image(&mut self, found: &Descriptor) {
         self.contents.digest = found.digest().to_string();
         self.expect("manifest", found.media_type(), &[MediaType::ImageManifest]);
-        let Some(manifest) = self.json::<ImageManifest>("manifest", found) else { return };
+        let Some(bytes) = self.bytes("manifest", found) else { return };
+        let Some(manifest) = self.parse::<ImageManifest>("manifest", found, &bytes) else { return };
+        self.contents.manifest = bytes;
         if manifest.schema_version() != SCHEMA_VERSION {
             let version = manifest.schema_version();
             self.fault(Fault::Form(format!("the manifest's schemaVersion is {version} and not 2")));
@@ -149,6 +209,7 @@ impl Reader<'_> {
             return;
         };
         self.contents.settings = settings(&config);
+        self.contents.history = config.history().clone().unwrap_or_default();
         let diff_ids = config.rootfs().diff_ids();
         let (layers, ids) = (manifest.layers().len(), diff_ids.len());
         if layers != ids {
@@ -161,11 +222,13 @@ impl Reader<'_> {
         }
         for (number, (layer, diff_id)) in manifest.layers().iter().zip(diff_ids).enumerate() {
             let what = format!("layer {}", number + 1);
-            self.expect(
-                &what,
-                layer.media_type(),
-                &[MediaType::ImageLayerGzip, MediaType::ImageLayer],
-            );
+            let known = [MediaType::ImageLayerGzip, MediaType::ImageLayer];
+            self.expect(&what, layer.media_type(), &known);
+            if let (Ok(digest), Ok(diff_id)) = (layer.digest().to_string().parse(), diff_id.parse())
+            {
+                let written = Written { diff_id, digest, size: layer.size() };
+                self.contents.layers.push((in_oci(layer.media_type()), written));
+            }
             self.layer(number + 1, &what, layer, diff_id);
         }
     }
@@ -175,40 +238,51 @@ impl Reader<'_> {
     }
 
     fn expect(&mut self, what: &str, found: &MediaType, wanted: &[MediaType]) {
-        if !wanted.contains(found) {
+        if !wanted.contains(&in_oci(found)) {
             self.fault(Fault::Form(format!("the media type of the {what} is {found}")));
         }
     }
 
     fn open(&mut self, what: &str, at: &Descriptor) -> Option<File> {
         self.contents.size += at.size();
-        let digest = at.digest().to_string();
         let opened = match at.as_digest_sha256() {
             Some(hex) => File::open(self.folder.join("blobs/sha256").join(hex)),
             None => Err(io::Error::other("only sha256 is known here")),
         };
-        let unreadable = |error: io::Error| Fault::Unreadable {
-            what: what.to_owned(),
-            digest,
-            reason: error.to_string(),
-        };
-        opened.map_err(|error| self.fault(unreadable(error))).ok()
+        opened.map_err(|error| self.unreadable(what, at, error.to_string())).ok()
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&mut self, what: &str, at: &Descriptor) -> Option<T> {
+    fn json<T: DeserializeOwned>(&mut self, what: &str, at: &Descriptor) -> Option<T> {
+        let bytes = self.bytes(what, at)?;
+        self.parse(what, at, &bytes)
+    }
+
+    fn bytes(&mut self, what: &str, at: &Descriptor) -> Option<Vec<u8>> {
         let file = self.open(what, at)?;
         let mut bytes = Vec::new();
-        let read =
-            file.take(LARGEST_JSON).read_to_end(&mut bytes).map_err(|error| error.to_string());
+        let read = file.take(LARGEST_JSON).read_to_end(&mut bytes);
+        if let Err(error) = read {
+            self.unreadable(what, at, error.to_string());
+            return None;
+        }
         let digest = Digest::of(&bytes).to_string();
         self.compare(what, at, &digest, bytes.len() as u64);
-        let parsed = read.and_then(|_| serde_json::from_slice(&bytes).map_err(|it| it.to_string()));
-        let fault = |reason| Fault::Unreadable {
-            what: what.to_owned(),
-            digest: at.digest().to_string(),
-            reason,
-        };
-        parsed.map_err(|reason| self.fault(fault(reason))).ok()
+        Some(bytes)
+    }
+
+    fn parse<T: DeserializeOwned>(
+        &mut self,
+        what: &str,
+        at: &Descriptor,
+        bytes: &[u8],
+    ) -> Option<T> {
+        let parsed = serde_json::from_slice(bytes);
+        parsed.map_err(|error| self.unreadable(what, at, error.to_string())).ok()
+    }
+
+    fn unreadable(&mut self, what: &str, at: &Descriptor, reason: String) {
+        let (what, digest) = (what.to_owned(), at.digest().to_string());
+        self.fault(Fault::Unreadable { what, digest, reason });
     }
 
     fn compare(&mut self, what: &str, at: &Descriptor, digest: &str, size: u64) {
@@ -226,7 +300,7 @@ impl Reader<'_> {
         let Some(file) = self.open(what, at) else { return };
         let mut packed = Tee { inner: file, into: Hashing::new(io::sink()) };
         let (unpacked, found) = {
-            let archive: Box<dyn Read + '_> = match at.media_type() {
+            let archive: Box<dyn Read + '_> = match in_oci(at.media_type()) {
                 MediaType::ImageLayer => Box::new(&mut packed),
                 _ => Box::new(MultiGzDecoder::new(&mut packed)),
             };
@@ -245,8 +319,7 @@ impl Reader<'_> {
         let (_, digest, size) = packed.into.finish();
         self.compare(what, at, &digest.to_string(), size);
         if let Err(error) = unpacked.and(rest) {
-            let (what, digest) = (what.to_owned(), at.digest().to_string());
-            self.fault(Fault::Unreadable { what, digest, reason: error.to_string() });
+            self.unreadable(what, at, error.to_string());
         } else if found.to_string() != diff_id {
             let (said, found) = (diff_id.to_owned(), found.to_string());
             self.fault(Fault::Differs { what: format!("archive of {what}"), said, found });
@@ -289,9 +362,8 @@ impl Reader<'_> {
                     Node::Link(String::from_utf8_lossy(&target).into_owned())
                 }
                 EntryType::Regular | EntryType::Continuous => {
-                    let mut bytes = Vec::new();
-                    entry.read_to_end(&mut bytes)?;
-                    Node::Bytes(bytes)
+                    let size = entry.size();
+                    self.file(&mut entry, size)?
                 }
                 EntryType::Link => {
                     let target = entry.link_name_bytes().unwrap_or_default();
@@ -315,6 +387,35 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+impl Reader<'_> {
+    fn file(&mut self, mut from: impl Read, size: u64) -> io::Result<Node> {
+        let mut start = Vec::new();
+        from.by_ref().take(4).read_to_end(&mut start)?;
+        if size <= SMALL || (start == b"\x7fELF" && self.held + size <= MOST) {
+            let mut bytes = start;
+            from.read_to_end(&mut bytes)?;
+            self.held += if size <= SMALL { 0 } else { size };
+            return Ok(Node::Bytes(bytes));
+        }
+        let mut hashing = Hashing::new(io::sink());
+        io::copy(&mut start.as_slice().chain(from), &mut hashing)?;
+        let (_, digest, size) = hashing.finish();
+        Ok(Node::Known { digest, size })
+    }
+}
+
+/// As the specification calls what Docker calls otherwise; the bytes are of the same kind.
+pub(crate) fn in_oci(found: &MediaType) -> MediaType {
+    let same = |kind: &MediaType| kind.to_docker_v2s2().is_ok_and(|it| it == found.to_string());
+    let kinds = [
+        MediaType::ImageIndex,
+        MediaType::ImageManifest,
+        MediaType::ImageConfig,
+        MediaType::ImageLayerGzip,
+    ];
+    kinds.into_iter().find(same).unwrap_or_else(|| found.clone())
 }
 
 fn settings(config: &ImageConfiguration) -> Settings {

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use imagebuild::closure::{Closure, ClosureError, Folder, closure};
+use imagebuild::elf::Elf;
 
 use crate::support::{IMAGEBUILD, compile, succeeds};
 
 fn found(program: &Path) -> Result<Closure, ClosureError> {
-    closure(&Folder("/".into()), program, &std::fs::read(program).unwrap())
+    let elf = Elf::open(std::fs::File::open(program).unwrap()).unwrap();
+    closure(&Folder("/".into()), program, elf)
 }
 
 /// Name and real path of everything but the loader, which goes by its path.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{IMAGEBUILD, is_installed, succeeds};
+use crate::support::{self, IMAGEBUILD, is_installed, succeeds};
 
 /// A folder with something to copy.
 fn site() -> TempDir {
@@ -19,7 +19,7 @@ fn site() -> TempDir {
 }
 
 fn imagebuild(folder: &Path, verb: &str) -> Command {
-    let mut command = Command::new(IMAGEBUILD);
+    let mut command = support::imagebuild();
     command.current_dir(folder).arg(verb).args(["--binary", IMAGEBUILD]);
     command.args(["--copy", "site:/srv/site", "--env", "LANG=C.UTF-8", "--port", "8080"]);
     command.env("SOURCE_DATE_EPOCH", "1700000000").stdin(Stdio::null());
@@ -234,7 +234,7 @@ fn killed_at_any_moment_an_image_is_there_whole_or_not_at_all() {
         let there = folder.path().join("out/index.json").exists();
         if there {
             let verify = ["verify", "oci:out:1"];
-            let text = succeeds(Command::new(IMAGEBUILD).current_dir(folder.path()).args(verify));
+            let text = succeeds(support::imagebuild().current_dir(folder.path()).args(verify));
             assert!(text.starts_with(whole["digest"].as_str().unwrap()));
             // Every other time over what is there.
             if seen[1] % 2 == 0 {

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{IMAGEBUILD, succeeds};
+use crate::support::{self, succeeds};
 
 const SAYS: &str = r#"
 [package.metadata.image]
@@ -38,7 +38,7 @@ fn workspace(says: &str) -> TempDir {
 }
 
 fn imagebuild(folder: &Path) -> Command {
-    let mut command = Command::new(IMAGEBUILD);
+    let mut command = support::imagebuild();
     // The target folder of the tests is not that of this workspace.
     command.current_dir(folder).env_remove("CARGO_TARGET_DIR").arg("plan");
     command
@@ -98,7 +98,7 @@ fn an_image_that_could_not_start_is_not_built() {
     let folder = workspace("[package.metadata.image]\nworking-dir = \"/nowhere\"\n");
     std::fs::write(folder.path().join(".env"), "DATABASE_PASSWORD=x").unwrap();
     let build = |more: &[&str]| {
-        let mut command = Command::new(IMAGEBUILD);
+        let mut command = support::imagebuild();
         command.current_dir(&folder).env_remove("CARGO_TARGET_DIR");
         command.args(["build", "-p", "hello", "-o", "oci:out", "--copy", ".env:/srv/.env"]);
         command.args(["--env", "API_TOKEN=x"]).args(more).output().unwrap()

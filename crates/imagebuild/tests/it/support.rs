@@ -23,6 +23,13 @@ pub(crate) fn compile(folder: &Path, source: &str, arguments: &[&str]) {
 /// The program that these tests are about, as one to build an image of.
 pub(crate) const IMAGEBUILD: &str = env!("CARGO_BIN_EXE_imagebuild");
 
+/// It, with a cache that no test minds sharing.
+pub(crate) fn imagebuild() -> Command {
+    let mut command = Command::new(IMAGEBUILD);
+    command.env("IMAGEBUILD_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/imagebuild"));
+    command
+}
+
 /// Whether a test can use a program; with `TEST_NO_SKIP` it must be there.
 pub(crate) fn is_installed(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();

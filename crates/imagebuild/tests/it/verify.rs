@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use imagebuild::layer::Node;
-use imagebuild::read::{Contents, read};
+use imagebuild::read::{Contents, find, read};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{IMAGEBUILD, is_installed, succeeds};
+use crate::support::{self, IMAGEBUILD, is_installed, succeeds};
 
 /// A layout with an image of a program, and what was printed about it.
 fn layout() -> (TempDir, Value) {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("site")).unwrap();
     fs::write(folder.path().join("site/index.html"), "<h1>Hello</h1>").unwrap();
-    let mut command = Command::new(IMAGEBUILD);
+    let mut command = support::imagebuild();
     command.current_dir(&folder).args(["build", "--binary", IMAGEBUILD]);
     command.args(["--copy", "site:/srv/site", "-o", "oci:out:1", "--json"]);
     let told = succeeds(&mut command);
@@ -25,7 +25,7 @@ fn layout() -> (TempDir, Value) {
 }
 
 fn verify(folder: &Path, image: &str) -> Result<String, String> {
-    let mut command = Command::new(IMAGEBUILD);
+    let mut command = support::imagebuild();
     let output = command.current_dir(folder).args(["verify", image]).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
@@ -37,7 +37,8 @@ fn blob(folder: &Path, digest: &Value) -> PathBuf {
 }
 
 fn contents(folder: &Path) -> Contents {
-    read(&folder.join("out"), Some("1")).unwrap()
+    let folder = folder.join("out");
+    read(&folder, &find(&folder, Some("1"), None).unwrap())
 }
 
 #[test]

@@ -1,0 +1,207 @@
+//! Compressed layers, so that what did not change is not compressed again.
+//!
+//! A layer is found by what it holds and by nothing else: all that goes into it is read and hashed
+//! (`diff_id`), unless no layer with these paths, modes, times and sizes has ever been here.
+//!
+//! ```text
+//! blobs/sha256/HEX             compressed layers, and blobs of base images
+//! layers/FORMAT/SHAPE/DIFF_ID  digest and size of the compressed layer
+//! started/VERSION/HEX          the images, by digest, that preflight found nothing wrong with
+//! ```
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::blobs::{BlobError, Blobs, now, replace};
+use crate::digest::Digest;
+use crate::image::FORMAT;
+use crate::layer::{self, Entries, LayerError, Written};
+
+/// What has not been used for longer may be removed.
+const KEPT: Duration = Duration::from_hours(1);
+/// How much is kept if nothing else is said, in bytes.
+const ROOM: u64 = 4 << 30;
+
+/// A folder of layers.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    blobs: Blobs,
+}
+
+/// Why a layer is neither found nor made.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// See there.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// See there.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+/// Where the cache is if nobody says: `$XDG_CACHE_HOME/imagebuild`, else in `~/.cache` (XDG Base
+/// Directory Specification); `None` without a home.
+pub fn default_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute())
+    };
+    let folder = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(folder.join("imagebuild"))
+}
+
+impl Cache {
+    /// Opens a folder, or makes it.
+    pub fn open(folder: &Path) -> Result<Self, BlobError> {
+        let blobs = Blobs::open(&folder.join("blobs/sha256"))?;
+        Ok(Self { folder: folder.to_owned(), blobs })
+    }
+
+    /// Where it is: in `blobs/sha256` of it are the bytes of layers.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the bytes of layers are.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// The layer, compressed by so many threads if it is not here yet.
+    pub fn layer(&self, entries: &Entries, threads: usize) -> Result<Written, CacheError> {
+        let shape = format!("layers/{FORMAT}/{}", entries.shape().hex());
+        let shape = self.folder.join(shape);
+        if shape.exists() {
+            let diff_id = layer::diff_id(entries)?;
+            if let Some(found) = self.find(&shape, diff_id) {
+                return Ok(found);
+            }
+        }
+        let mut aside = self.blobs.aside()?;
+        let written = layer::write(entries, threads, aside.file())?;
+        aside.keep(written.digest)?;
+        fs::create_dir_all(&shape).map_err(BlobError::write(&shape))?;
+        let line = format!("{} {}\n", written.digest, written.size);
+        replace(&shape.join(written.diff_id.hex()), line.as_bytes())?;
+        Ok(written)
+    }
+
+    fn find(&self, shape: &Path, diff_id: Digest) -> Option<Written> {
+        let line = fs::read_to_string(shape.join(diff_id.hex())).ok()?;
+        let (digest, size) = line.trim_end().split_once(' ')?;
+        let (digest, size) = (digest.parse().ok()?, size.parse().ok()?);
+        if !self.blobs.has(digest, size) {
+            return None;
+        }
+        // So that it is known to be of use; one who may only read can do without.
+        let file = File::options().append(true).open(self.blobs.path(digest));
+        let _ = file.and_then(|file| file.set_modified(now()));
+        Some(Written { diff_id, digest, size })
+    }
+
+    /// Whether an image is known to be able to start.
+    pub fn could_start(&self, image: Digest) -> bool {
+        self.started().join(image.hex()).exists()
+    }
+
+    /// Remembers that nothing was found that keeps an image from starting.
+    pub fn remember(&self, image: Digest) -> Result<(), BlobError> {
+        let folder = self.started();
+        fs::create_dir_all(&folder).map_err(BlobError::write(&folder))?;
+        replace(&folder.join(image.hex()), b"")
+    }
+
+    /// What this version of the program has looked at.
+    fn started(&self) -> PathBuf {
+        self.folder.join("started").join(env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Removes what was used least lately, until no more than [`ROOM`] is taken, and what runs that
+    /// were killed left behind. What can't be removed stays.
+    pub fn make_room(&self) {
+        self.keep_at_most(ROOM);
+    }
+
+    fn keep_at_most(&self, room: u64) {
+        self.blobs.sweep();
+        let files = fs::read_dir(self.blobs.folder()).into_iter().flatten();
+        let about = |file: fs::DirEntry| {
+            let about = file.metadata().ok()?;
+            Some((about.modified().ok()?, about.len(), file.path()))
+        };
+        let mut files: Vec<_> = files.filter_map(Result::ok).filter_map(about).collect();
+        files.sort();
+        let mut taken: u64 = files.iter().map(|(_, size, _)| size).sum();
+        for (used, size, path) in files {
+            let unused = now().duration_since(used).unwrap_or_default();
+            if taken <= room || unused < KEPT {
+                return;
+            }
+            // Who had it half read goes on reading.
+            if fs::remove_file(path).is_ok() {
+                taken -= size;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    use crate::layer::{Entry, Node, UNDATED};
+
+    fn entries(file: &Path) -> Entries {
+        let size = fs::metadata(file).unwrap().len();
+        let node = Node::Copy { from: file.to_owned(), size };
+        let mut entries = Entries::default();
+        entries.put("/a", Entry { node, mode: 0o644, owner: (0, 0), modified: UNDATED });
+        entries
+    }
+
+    #[test]
+    fn a_layer_is_found_by_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("cache")).unwrap();
+        let file = folder.path().join("file");
+        let made = |text: &str| {
+            fs::write(&file, text).unwrap();
+            // What changes and says nothing.
+            File::open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            cache.layer(&entries(&file), 1).unwrap()
+        };
+        let one = made("one");
+        assert_ne!(made("two"), one, "of the same size and time");
+        // A blob that was made again would have the time of now.
+        let blob = cache.blobs().path(one.digest);
+        let number =
+            |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+        let before = number(&blob);
+        assert_eq!((made("one"), number(&blob)), (one, before), "found");
+        fs::write(&blob, "cut").unwrap();
+        assert_eq!(made("one"), one);
+        assert_ne!(number(&blob), before, "made again");
+    }
+
+    #[test]
+    fn what_is_used_least_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let blob = |text: &str, age: u64| {
+            let digest = cache.blobs().put(text.as_bytes()).unwrap();
+            let file = File::options().append(true).open(cache.blobs().path(digest)).unwrap();
+            file.set_modified(now() - Duration::from_secs(age)).unwrap();
+            digest
+        };
+        let (old, older, new) = (blob("aaaa", 7200), blob("bbbb", 9000), blob("cccc", 10));
+        let there = || [old, older, new].map(|digest| cache.blobs().has(digest, 4));
+        cache.keep_at_most(12);
+        assert_eq!(there(), [true, true, true]);
+        cache.keep_at_most(8);
+        assert_eq!(there(), [true, false, true]);
+        cache.keep_at_most(0);
+        assert_eq!(there(), [false, false, true], "what was just used stays");
+    }
+}

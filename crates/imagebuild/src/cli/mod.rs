@@ -1,0 +1,336 @@
+//! Verbs: arguments → library → text or JSON.
+
+mod places;
+mod show;
+mod what;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::archive::ArchiveError;
+use crate::base::BaseError;
+use crate::blobs::BlobError;
+use crate::build::{BuildError, Built, build};
+use crate::cache::{self, Cache};
+use crate::closure::Folder;
+use crate::diff::diff;
+use crate::image::Image;
+use crate::layout::LayoutError;
+use crate::package::PackageError;
+use crate::plan::{Plan, PlanError, plan};
+use crate::preflight::{Problem, could_not_start, preflight};
+use crate::read::{Contents, ReadError};
+use crate::reference::{NoPlace, Place};
+use crate::registry::client::RegistryError;
+use crate::registry::pull::PullError;
+use places::Places;
+use show::HEADING;
+pub use what::What;
+
+/// Turns a program into a slim OCI image, without a daemon.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const PLACES: &str = "IMAGE is oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] \
+                      or docker://HOST/REPOSITORY[:TAG][@DIGEST]";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show what would be in the image, in which layer, and why
+    Plan {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        with: With,
+    },
+    /// Build the image and print its digest
+    #[command(after_help = PLACES)]
+    Build {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        with: With,
+        /// Where it goes; may be said more than once
+        #[arg(short, long, value_name = "IMAGE", required = true)]
+        output: Vec<Place>,
+        /// Build it although it could not start, or holds what looks like a secret
+        #[arg(long)]
+        force: bool,
+    },
+    /// Compute every digest of an image again, and look whether it could start
+    #[command(after_help = PLACES)]
+    Verify {
+        /// Which
+        image: Place,
+        #[command(flatten)]
+        with: With,
+    },
+    /// Bring an image to a registry, under one tag or more
+    #[command(after_help = PLACES)]
+    Push {
+        /// Which
+        image: Place,
+        /// Where it goes in a registry; may be said more than once
+        #[arg(required = true)]
+        to: Vec<Place>,
+        /// Bring it there although it could not start
+        #[arg(long)]
+        force: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        with: With,
+    },
+    /// Show an image's configuration, layers and files
+    #[command(after_help = PLACES)]
+    Inspect {
+        /// Which
+        image: Place,
+        /// Its files as well
+        #[arg(long)]
+        files: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        with: With,
+    },
+    /// Say what changed from one image to another
+    #[command(after_help = PLACES)]
+    Diff {
+        /// The one
+        before: Place,
+        /// The other
+        after: Place,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        with: With,
+    },
+}
+
+/// What verbs have in common.
+#[derive(Debug, Args)]
+pub struct With {
+    /// Where compressed layers and blobs of base images are kept [default: ~/.cache/imagebuild]
+    #[arg(long, value_name = "DIR", env = "IMAGEBUILD_CACHE")]
+    cache: Option<PathBuf>,
+    /// Of an image for several processors, the one for this: linux/amd64, linux/arm64
+    #[arg(long, value_name = "OS/ARCH", value_parser = architecture)]
+    platform: Option<String>,
+    /// Talk to registries without TLS; with this machine it is always so
+    #[arg(long)]
+    plain_http: bool,
+    /// Look up again what the base's tag stands for, and write it into image.lock
+    #[arg(long)]
+    update_base: bool,
+}
+
+/// Why a verb failed. Each text is complete.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// See there.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// See there.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// See there.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// See there.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// See there.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// See there.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// See there.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// See there.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// See there.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// See there.
+    #[error(transparent)]
+    Place(#[from] NoPlace),
+    /// Neither a package nor a program was named.
+    #[error("name what the image is for: -p PACKAGE or --binary PATH")]
+    Nothing,
+    /// A value of a package's configuration.
+    #[error("{value:?} in package.metadata.image is not as it should be: {wanted}")]
+    Value {
+        /// As it was written.
+        value: String,
+        /// How to write it.
+        wanted: String,
+    },
+    /// The image could not start, or should not be seen.
+    #[error("nothing was built:{}\n`--force` builds it nevertheless", items(.0))]
+    Preflight(Vec<Problem>),
+    /// The image is larger than it may be.
+    #[error(
+        "the image has {} and may have {}. Its largest files are:{}",
+        show::human(*.size), show::human(*.most), items(.largest)
+    )]
+    TooLarge {
+        /// Compressed, in bytes.
+        size: u64,
+        /// What it may have, in bytes.
+        most: u64,
+        /// Its largest files.
+        largest: Vec<String>,
+    },
+    /// See there.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An image is not as it should be.
+    #[error("{image} is not sound:{}", items(.problems))]
+    Unsound {
+        /// Which.
+        image: String,
+        /// What is wrong.
+        problems: Vec<String>,
+    },
+    /// A place that an image can't be pushed to.
+    #[error("{0} is no registry: write docker://HOST/REPOSITORY[:TAG]")]
+    NoRegistry(String),
+    /// No folder for the cache.
+    #[error("there is no folder for the cache: set HOME, or say --cache DIR")]
+    NoCache,
+    /// `SOURCE_DATE_EPOCH` is no time.
+    #[error("SOURCE_DATE_EPOCH is {0:?}, which is no number of seconds since 1970")]
+    Epoch(String),
+    /// The output can't be written.
+    #[error("the output could not be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+fn items(problems: &[impl ToString]) -> String {
+    problems.iter().fold(String::new(), |text, problem| text + "\n  - " + &problem.to_string())
+}
+
+/// Does it.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    match &arguments.verb {
+        Verb::Plan { what, with } => {
+            let (plan, _) = planned(what, &Places::new(with)?)?;
+            show::plan(out, &plan, what.json)?;
+        }
+        Verb::Build { what, with, output, force } => {
+            let places = Places::new(with)?;
+            let (plan, image, built) = built(what, &places, *force)?;
+            let delivered = places.deliver(&image, plan.base.as_ref(), output)?;
+            places.cache.make_room();
+            if what.json {
+                show::json(out, &show::BuildReport { built: &built, pushed: &delivered })?;
+            } else {
+                show::built(out, &built)?;
+                show::pushed(out, &delivered)?;
+            }
+        }
+        Verb::Verify { image, with } => {
+            let contents = Places::new(with)?.open(image)?.read();
+            sound(image, &contents)?;
+            let (files, size) = (contents.entries.iter().count(), show::human(contents.size));
+            let digest = &contents.digest;
+            writeln!(
+                out,
+                "{HEADING}{digest}{HEADING:#} is sound: {files} entries, {size} compressed"
+            )?;
+        }
+        Verb::Push { image, to, force, json, with } => {
+            let places = Places::new(with)?;
+            let found = places.open(image)?;
+            if !force && !places.cache.could_start(found.digest()?) {
+                sound(image, &found.read())?;
+                places.cache.remember(found.digest()?)?;
+            }
+            let pushed = places.push(&found, to)?;
+            if *json { show::json(out, &pushed)? } else { show::pushed(out, &pushed)? }
+        }
+        Verb::Inspect { image, files, json, with } => {
+            let contents = Places::new(with)?.open(image)?.read();
+            show::inspected(out, &contents, *files, *json)?;
+            told(image, contents.faults.iter().map(ToString::to_string).collect())?;
+        }
+        Verb::Diff { before, after, json, with } => {
+            let places = Places::new(with)?;
+            let changes = diff(&places.open(before)?.read(), &places.open(after)?.read());
+            show::changes(out, &changes, *json)?;
+        }
+    }
+    Ok(())
+}
+
+fn planned(what: &What, places: &Places<'_>) -> Result<(Plan, Option<u64>), CliError> {
+    let what::Wanted { mut request, base, lock, max_size } = what.wanted()?;
+    if let Some(base) = base {
+        request.base = Some(places.base(&base, &lock, &request.program)?);
+    }
+    Ok((plan(&Folder(what.root.clone()), request)?, max_size))
+}
+
+fn built(what: &What, places: &Places<'_>, force: bool) -> Result<(Plan, Image, Built), CliError> {
+    let (plan, max_size) = planned(what, places)?;
+    let (image, built) = build(&plan, &places.cache)?;
+    if !force && !places.cache.could_start(image.digest()) {
+        let problems = preflight(&plan);
+        if !problems.is_empty() {
+            return Err(CliError::Preflight(problems));
+        }
+        places.cache.remember(image.digest())?;
+    }
+    match max_size {
+        Some(most) if image.size() > most => {
+            let mut files = plan.listing();
+            files.sort_by_key(|file| std::cmp::Reverse(file.size));
+            let line = |file: &crate::plan::Listed| {
+                format!("{} {} ({})", show::human(file.size), file.path, file.reason)
+            };
+            let largest = files.iter().take(5).map(line).collect();
+            Err(CliError::TooLarge { size: image.size(), most, largest })
+        }
+        _ => Ok((plan, image, built)),
+    }
+}
+
+fn sound(image: &Place, contents: &Contents) -> Result<(), CliError> {
+    let problems = could_not_start(contents);
+    let faults = contents.faults.iter().map(ToString::to_string);
+    told(image, faults.chain(problems.iter().map(ToString::to_string)).collect())
+}
+
+fn told(image: &Place, problems: Vec<String>) -> Result<(), CliError> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::Unsound { image: image.to_string(), problems })
+}
+
+fn open_cache(folder: Option<&PathBuf>) -> Result<Cache, CliError> {
+    let folder = folder.cloned().or_else(cache::default_folder).ok_or(CliError::NoCache)?;
+    Ok(Cache::open(&folder)?)
+}
+
+fn architecture(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some(("linux", architecture)) if !architecture.is_empty() => Ok(architecture.to_owned()),
+        _ => Err("write linux/ and a processor as Go calls it, such as linux/arm64".to_owned()),
+    }
+}
