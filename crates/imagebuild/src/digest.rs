@@ -79,6 +79,11 @@ impl<W: Write> Hashing<W> {
         Self { inner, hasher: Sha256::new(), size: 0 }
     }
 
+    /// How much went through so far, in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// What went through, and how much it was in bytes.
     pub(crate) fn finish(self) -> (W, Digest, u64) {
         (self.inner, Digest(self.hasher.finalize().into()), self.size)

@@ -135,7 +135,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// distribution-spec, "Pulling manifests".
-fn is_repository(text: &str) -> bool {
+pub(crate) fn is_repository(text: &str) -> bool {
     text.len() <= 255
         && text.split('/').all(|part| {
             let ends = |letter: Option<char>| letter.is_some_and(|it| it.is_ascii_alphanumeric());
@@ -147,7 +147,7 @@ fn is_repository(text: &str) -> bool {
 }
 
 /// distribution-spec, "Pulling manifests".
-fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     let inside = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
     (1..=128).contains(&text.len()) && text.chars().all(inside) && !text.starts_with(['.', '-'])
 }

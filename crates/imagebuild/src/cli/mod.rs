@@ -5,9 +5,13 @@ mod show;
 mod what;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::archive::ArchiveError;
 use crate::base::BaseError;
@@ -25,6 +29,8 @@ use crate::read::{Contents, ReadError};
 use crate::reference::{NoPlace, Place};
 use crate::registry::client::RegistryError;
 use crate::registry::pull::PullError;
+use crate::registry::server::Registry;
+use crate::registry::server::personality::Personality;
 use places::Places;
 use show::HEADING;
 pub use what::What;
@@ -116,6 +122,25 @@ pub enum Verb {
         json: bool,
         #[command(flatten)]
         with: With,
+    },
+    /// A registry on this machine
+    Registry {
+        #[command(subcommand)]
+        verb: RegistryVerb,
+    },
+}
+
+/// What a registry on this machine does.
+#[derive(Debug, Subcommand)]
+pub enum RegistryVerb {
+    /// Keep images and give them out, until it is asked to end; for development
+    Serve {
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+        listen: SocketAddr,
+        /// Where images are kept [default: a folder that is removed at the end]
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
 }
 
@@ -210,6 +235,14 @@ pub enum CliError {
     /// A place that an image can't be pushed to.
     #[error("{0} is no registry: write docker://HOST/REPOSITORY[:TAG]")]
     NoRegistry(String),
+    /// An address that can't be listened on.
+    #[error("{listen} can't be listened on: {reason}")]
+    Listen {
+        /// Which.
+        listen: SocketAddr,
+        /// Why.
+        reason: io::Error,
+    },
     /// No folder for the cache.
     #[error("there is no folder for the cache: set HOME, or say --cache DIR")]
     NoCache,
@@ -274,8 +307,32 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let changes = diff(&places.open(before)?.read(), &places.open(after)?.read());
             show::changes(out, &changes, *json)?;
         }
+        Verb::Registry { verb: RegistryVerb::Serve { listen, folder } } => {
+            serve(*listen, folder.as_deref(), out)?;
+        }
     }
     Ok(())
+}
+
+fn serve(listen: SocketAddr, folder: Option<&Path>, out: &mut dyn Write) -> Result<(), CliError> {
+    let temporary = tempfile::tempdir()?;
+    let folder = folder.unwrap_or(temporary.path());
+    let registry = Registry::open(folder, Personality::plain())?;
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(listen).await;
+        let listener = listener.map_err(|reason| CliError::Listen { listen, reason })?;
+        let (address, folder) = (listener.local_addr()?, folder.display());
+        writeln!(out, "serving images on http://{address} from {folder}")?;
+        out.flush()?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            served = registry.serve(listener) => served?,
+            _ = terminated.recv() => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+        }
+        Ok(())
+    })
 }
 
 fn planned(what: &What, places: &Places<'_>) -> Result<(Plan, Option<u64>), CliError> {

@@ -9,5 +9,6 @@
 mod closure;
 mod image;
 mod package;
+mod registry;
 mod support;
 mod verify;

@@ -36,3 +36,11 @@ pub(crate) fn is_installed(program: &str) -> bool {
     assert!(there || std::env::var_os("TEST_NO_SKIP").is_none(), "{program} is not installed");
     there
 }
+
+/// Runs to the end, which must be a bad one; gives what was said.
+#[track_caller]
+pub(crate) fn fails(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(!output.status.success(), "{command:?} succeeded");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
