@@ -23,6 +23,8 @@ needs=(
   'servers | have_s3         | fetch:fetch_s3      | moto, the S3 server that the tests run against'
   'images  | have_skopeo     | skopeo              | copies the images that the tests build'
   'images  | have_umoci      | umoci               | unpacks the images that the tests build'
+  'images  | have_runc       | runc                | starts what umoci unpacked'
+  'images  | have_podman     | podman              | starts the images that the tests build'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
@@ -43,6 +45,8 @@ have_openssl() { [[ -n ${TEST_MYSQL_URL:-} ]] || openssl version >/dev/null 2>&1
 have_python() { python3 --version >/dev/null 2>&1; }
 have_time() { /usr/bin/time -f %M true >/dev/null 2>&1; }
 have_skopeo() { skopeo --version >/dev/null 2>&1; }
+have_runc() { runc --version >/dev/null 2>&1; }
+have_podman() { podman --version >/dev/null 2>&1; }
 have_umoci() { umoci --version >/dev/null 2>&1; }
 have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 

@@ -7,6 +7,7 @@
 )]
 
 mod closure;
+mod graphbook;
 mod image;
 mod package;
 mod registry;

@@ -462,10 +462,13 @@ fn killed_at_any_moment_a_push_can_be_done_again() {
         assert!(served.registry.manifest(&name, "1").is_some());
     }
     assert!(killed > 3, "{killed}");
-    // What was broken off left nothing, and what is there is what its name says.
+    // Uploads that were begun could still go on; what is there is what its name says.
     for file in std::fs::read_dir(served.folder.path().join("blobs/sha256")).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with(".part-") {
+            continue;
+        }
         assert_eq!(Digest::of(&std::fs::read(&path).unwrap()).hex(), name);
     }
 }
