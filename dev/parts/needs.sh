@@ -8,6 +8,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/graphbook-test
 source "${BASH_SOURCE[0]%/*}/mysql.sh"
 # shellcheck source=dev/parts/s3.sh
 source "${BASH_SOURCE[0]%/*}/s3.sh"
+# shellcheck source=dev/parts/cyclonedx.sh
+source "${BASH_SOURCE[0]%/*}/cyclonedx.sh"
 # shellcheck source=dev/parts/peers.sh
 source "${BASH_SOURCE[0]%/*}/peers.sh"
 
@@ -25,6 +27,8 @@ needs=(
   'images  | have_umoci      | umoci               | unpacks the images that the tests build'
   'images  | have_runc       | runc                | starts what umoci unpacked'
   'images  | have_podman     | podman              | starts the images that the tests build'
+  'images  | have_cyclonedx_venv | python3-venv   | Python, in which bills of materials are checked'
+  'images  | have_cyclonedx  | fetch:fetch_cyclonedx | checks the bills of materials that the tests write'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'

@@ -10,6 +10,8 @@ mod closure;
 mod graphbook;
 mod image;
 mod package;
+mod provenance;
 mod registry;
+mod sbom;
 mod support;
 mod verify;
