@@ -195,7 +195,8 @@ pub(crate) fn descriptor(
     Ok(Descriptor::new(media_type, size, digest))
 }
 
-fn time(seconds: u64) -> String {
+/// As RFC 3339 writes it.
+pub(crate) fn time(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or_default();
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
     time.to_rfc3339_opts(SecondsFormat::Secs, true)

@@ -20,6 +20,7 @@ pub mod image;
 pub mod layer;
 pub mod layout;
 mod loader_cache;
+pub mod materials;
 pub mod package;
 pub mod plan;
 pub mod platform;

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::config::{Config, ConfigError};
+use crate::crates::{Crate, from_metadata};
+use crate::platform::Platform;
 
 /// A package that images are built of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +158,35 @@ impl Package {
             reason: "it names no program".to_owned(),
         })
     }
+}
+
+impl Package {
+    /// The crates in its program, built for a target or this machine.
+    pub fn crates(&self, target: Option<&str>) -> Result<Vec<Crate>, PackageError> {
+        let arguments = ["metadata", "--format-version", "1", "--locked"];
+        let printed = cargo("metadata", &arguments.map(ToOwned::to_owned))?;
+        let unreadable = |reason: String| PackageError::Unreadable { verb: "metadata", reason };
+        let metadata: Value =
+            serde_json::from_slice(&printed).map_err(|error| unreadable(error.to_string()))?;
+        let lock = std::fs::read_to_string(self.workspace.join("Cargo.lock"))?;
+        let platform = if let Some(target) = target {
+            target.to_owned()
+        } else {
+            let about = rustc(&["-vV"])?;
+            let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+            host.unwrap_or_default().to_owned()
+        };
+        let printed = rustc(&["--print", "cfg", "--target", &platform])?;
+        let platform = Platform::new(&platform, &printed);
+        from_metadata(&metadata, &lock, &self.name, Some(&platform))
+            .map_err(|error| unreadable(error.to_string()))
+    }
+}
+
+fn rustc(arguments: &[&str]) -> Result<String, PackageError> {
+    let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn cargo(verb: &'static str, arguments: &[String]) -> Result<Vec<u8>, PackageError> {

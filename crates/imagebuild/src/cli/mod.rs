@@ -19,16 +19,20 @@ use crate::blobs::BlobError;
 use crate::build::{BuildError, Built, build};
 use crate::cache::{self, Cache};
 use crate::closure::Folder;
+use crate::crates::{Crate, CratesError};
 use crate::diff::diff;
+use crate::git;
 use crate::image::Image;
 use crate::layout::LayoutError;
-use crate::package::PackageError;
+use crate::materials;
+use crate::package::{Package, PackageError};
 use crate::plan::{Plan, PlanError, plan};
 use crate::preflight::{Problem, could_not_start, preflight};
 use crate::read::{Contents, ReadError};
 use crate::reference::{NoPlace, Place};
 use crate::registry::client::RegistryError;
 use crate::registry::pull::PullError;
+use crate::registry::referrers::AttachError;
 use crate::registry::server::Registry;
 use crate::registry::server::personality::Personality;
 use places::Places;
@@ -70,6 +74,25 @@ pub enum Verb {
         /// Build it although it could not start, or holds what looks like a secret
         #[arg(long)]
         force: bool,
+        /// In registries, put its bill of materials (CycloneDX) and its provenance (SLSA) beside it
+        #[arg(long)]
+        attest: bool,
+    },
+    /// Print the bill of materials of an image as CycloneDX: crates, libraries with their packages,
+    /// files
+    #[command(after_help = PLACES)]
+    Sbom {
+        /// Which
+        image: Place,
+        /// The package that its program is of, which says its crates, unless the program does itself
+        /// (cargo auditable)
+        #[arg(short, long, value_name = "NAME")]
+        package: Option<String>,
+        /// The target that the program was built for, as rustc calls it
+        #[arg(long, value_name = "TRIPLE", requires = "package")]
+        target: Option<String>,
+        #[command(flatten)]
+        with: With,
     },
     /// Compute every digest of an image again, and look whether it could start
     #[command(after_help = PLACES)]
@@ -243,6 +266,18 @@ pub enum CliError {
         /// Why.
         reason: io::Error,
     },
+    /// Nobody says which crates are in a program.
+    #[error(
+        "the image's program does not say which crates are in it: name its package with -p, or build \
+         it with `cargo auditable build`"
+    )]
+    NoCrates,
+    /// See there.
+    #[error(transparent)]
+    Crates(#[from] CratesError),
+    /// See there.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// No folder for the cache.
     #[error("there is no folder for the cache: set HOME, or say --cache DIR")]
     NoCache,
@@ -265,10 +300,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let (plan, _) = planned(what, &Places::new(with)?)?;
             show::plan(out, &plan, what.json)?;
         }
-        Verb::Build { what, with, output, force } => {
+        Verb::Build { what, with, output, force, attest } => {
             let places = Places::new(with)?;
             let (plan, image, built) = built(what, &places, *force)?;
             let delivered = places.deliver(&image, plan.base.as_ref(), output)?;
+            if *attest {
+                let crates = crates(what.package.as_deref(), what.target.as_deref())?;
+                for pushed in &delivered {
+                    places.attest(&plan, &image, pushed, what, crates.as_deref())?;
+                }
+            }
             places.cache.make_room();
             if what.json {
                 show::json(out, &show::BuildReport { built: &built, pushed: &delivered })?;
@@ -307,11 +348,36 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let changes = diff(&places.open(before)?.read(), &places.open(after)?.read());
             show::changes(out, &changes, *json)?;
         }
+        Verb::Sbom { image, package, target, with } => {
+            let contents = Places::new(with)?.open(image)?.read();
+            told(image, contents.faults.iter().map(ToString::to_string).collect())?;
+            let said = crates(package.as_deref(), target.as_deref())?;
+            let crates = match said {
+                Some(crates) => Some(crates),
+                None => materials::own_crates(&contents)?,
+            };
+            let name = image.to_string();
+            let called = materials::Called { name: &name, version: None, created: epoch()? };
+            let crates = crates.ok_or(CliError::NoCrates)?;
+            out.write_all(&materials::bill(&contents, &called, &crates, Path::new("/")))?;
+            writeln!(out)?;
+        }
         Verb::Registry { verb: RegistryVerb::Serve { listen, folder } } => {
             serve(*listen, folder.as_deref(), out)?;
         }
     }
     Ok(())
+}
+
+/// The crates of a package, if one is named.
+fn crates(package: Option<&str>, target: Option<&str>) -> Result<Option<Vec<Crate>>, CliError> {
+    let package = package.map(Package::find).transpose()?;
+    Ok(package.map(|package| package.crates(target)).transpose()?)
+}
+
+/// `SOURCE_DATE_EPOCH`, else when the commit that is checked out was made, else 1970.
+fn epoch() -> Result<u64, CliError> {
+    what::created(git::head(Path::new(".")))
 }
 
 fn serve(listen: SocketAddr, folder: Option<&Path>, out: &mut dyn Write) -> Result<(), CliError> {

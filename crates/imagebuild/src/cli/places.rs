@@ -9,21 +9,28 @@ use oci_spec::image::{Descriptor, MediaType};
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
 
-use super::{CliError, With, open_cache};
+use super::{CliError, What, With, open_cache};
 use crate::archive::{self, Called};
 use crate::base::{Base, Lock, on};
 use crate::blobs::Blobs;
+use crate::build::BuildError;
 use crate::cache::Cache;
+use crate::crates::Crate;
 use crate::digest::Digest;
 use crate::elf::Elf;
-use crate::image::{Image, descriptor};
-use crate::layout::Layout;
+use crate::image::{self, Image, descriptor};
+use crate::layout::{self, Layout};
+use crate::materials;
+use crate::plan::Plan;
+use crate::provenance::{self, Provenance, facts, provenance};
 use crate::read::{self, Contents};
 use crate::reference::{Place, Reference};
-use crate::registry::client::{Connection, Patience, RegistryError, Repository};
+use crate::registry::client::{Connection, Got, Patience, RegistryError, Repository};
 use crate::registry::credentials;
 use crate::registry::pull::pull;
 use crate::registry::push::{Parcel, Pushed, push};
+use crate::registry::referrers::{Statement, attach};
+use crate::sbom;
 
 /// The ways to images.
 pub(super) struct Places<'a> {
@@ -255,5 +262,58 @@ impl<'a> Places<'a> {
             all.push(self.runtime.block_on(push(&repository, &parcel, tags, &self.bars))?);
         }
         Ok(all)
+    }
+
+    /// Puts beside an image in a registry what it is made of, and how it was built.
+    pub(super) fn attest(
+        &self,
+        plan: &Plan,
+        image: &Image,
+        pushed: &Pushed,
+        what: &What,
+        crates: Option<&[Crate]>,
+    ) -> Result<(), CliError> {
+        let blobs = self.cache.blobs();
+        blobs.put(&image.config)?;
+        blobs.put(&image.manifest)?;
+        let entry = layout::entry(&image.manifest, None).map_err(BuildError::from)?;
+        let contents = read::read(self.cache.folder(), &entry);
+        let own = materials::own_crates(&contents)?;
+        let crates = own.as_deref().or(crates).ok_or(CliError::NoCrates)?;
+        let version = "org.opencontainers.image.version";
+        let called = materials::Called {
+            name: &pushed.repository,
+            version: plan.settings.annotations.get(version).cloned(),
+            created: plan.settings.created,
+        };
+        let bill = materials::bill(&contents, &called, crates, &what.root);
+        let provenance = provenance(&Provenance {
+            subjects: vec![(pushed.repository.clone(), pushed.digest)],
+            package: what.package.clone(),
+            target: what.target.clone(),
+            settings: plan.settings.clone(),
+            base: plan.base.as_ref().map(|base| (base.name.clone(), base.digest)),
+            lock: std::fs::read("Cargo.lock").ok().map(|bytes| Digest::of(&bytes)),
+            facts: facts(Path::new("."), |name| std::env::var(name).ok()),
+            ..Provenance::default()
+        });
+        let reference: Reference = format!("{}@{}", pushed.repository, pushed.digest).parse()?;
+        let repository = self.repository(&reference, None)?;
+        let subject = Got {
+            bytes: image.manifest.clone(),
+            media_type: MediaType::ImageManifest.to_string(),
+            digest: pushed.digest,
+        };
+        let created = [("org.opencontainers.image.created", image::time(plan.settings.created))];
+        let created = created.each_ref().map(|(key, value)| (*key, value.as_str()));
+        let predicate = [created[0], ("in-toto.io/predicate-type", provenance::PREDICATE_TYPE)];
+        for statement in [
+            Statement { kind: sbom::MEDIA_TYPE, annotations: &created, bytes: &bill },
+            Statement { kind: provenance::MEDIA_TYPE, annotations: &predicate, bytes: &provenance },
+        ] {
+            let attach = attach(&repository, &subject, &statement, blobs, &self.bars);
+            self.runtime.block_on(attach)?;
+        }
+        Ok(())
     }
 }

@@ -18,13 +18,13 @@ use crate::plan::{Copy, Request};
 pub struct What {
     /// The package whose program is built for the image, and whose Cargo.toml says what else is in it
     #[arg(short, long, value_name = "NAME", required_unless_present = "binary")]
-    package: Option<String>,
+    pub(super) package: Option<String>,
     /// A program that is there already
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
     /// The target that the program is built for, as rustc calls it
     #[arg(long, value_name = "TRIPLE", conflicts_with = "binary")]
-    target: Option<String>,
+    pub(super) target: Option<String>,
     /// Where it goes in the image [default: /usr/local/bin/NAME]
     #[arg(long, value_name = "PATH")]
     place: Option<PathBuf>,
@@ -189,7 +189,7 @@ fn short(path: &Path) -> PathBuf {
 
 /// `SOURCE_DATE_EPOCH` (reproducible-builds.org), else when the commit that is checked out was made,
 /// else 1970.
-fn created(head: Option<git::Head>) -> Result<u64, CliError> {
+pub(super) fn created(head: Option<git::Head>) -> Result<u64, CliError> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(epoch) => epoch.parse().map_err(|_| CliError::Epoch(epoch)),
         Err(_) => Ok(head.map(|head| head.time).unwrap_or_default()),

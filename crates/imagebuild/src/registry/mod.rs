@@ -5,4 +5,5 @@ pub mod client;
 pub mod credentials;
 pub mod pull;
 pub mod push;
+pub mod referrers;
 pub mod server;

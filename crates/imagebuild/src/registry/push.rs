@@ -58,6 +58,10 @@ pub struct Pushed {
     pub blobs: Vec<PushedBlob>,
     /// How many requests were sent, those for tokens not counted.
     pub requests: u64,
+    /// Whether the registry keeps a list of what refers to an image; nothing if it was not put now,
+    /// or did not say.
+    #[serde(skip)]
+    pub keeps_referrers: Option<bool>,
 }
 
 /// What became of a blob.
@@ -133,17 +137,19 @@ pub async fn push(
     let missing = names.iter().zip(there).filter(|(_, there)| *there != Some(digest));
     let missing: Vec<&String> = missing.map(|(name, _)| name).collect();
     let mut blobs = Vec::new();
+    let mut keeps_referrers = None;
     if !missing.is_empty() {
         let sent = parcel.blobs.iter().map(|part| deliver(to, part, bars));
         blobs = stream::iter(sent).buffer_unordered(AT_A_TIME).try_collect().await?;
         blobs.sort_by_key(|blob: &PushedBlob| blob.digest);
         for name in &missing {
-            to.put_manifest(name, &parcel.media_type, &parcel.manifest).await?;
+            let put = to.put_manifest(name, &parcel.media_type, &parcel.manifest).await?;
+            keeps_referrers = Some(put.keeps_referrers);
         }
     }
     let unchanged = missing.is_empty();
     let (repository, tags, requests) = (to.shown(), tags.to_vec(), to.requests());
-    Ok(Pushed { repository, digest, tags, unchanged, blobs, requests })
+    Ok(Pushed { repository, digest, tags, unchanged, blobs, requests, keeps_referrers })
 }
 
 async fn deliver(

@@ -581,3 +581,71 @@ fn archives_are_the_same_image() {
     );
     assert!(text.contains("no.tar can't be read as an archive of an image"), "{text}");
 }
+
+/// With a registry that keeps what refers to an image, and one that does not, where a tag stands for
+/// it.
+#[test]
+fn what_an_image_is_made_of_stands_beside_it() {
+    for referrers in [true, false] {
+        let served = Served::new(Personality { referrers, ..Personality::plain() });
+        let place = served.reference("a/tool:1");
+        let attested = || {
+            let mut command = support::imagebuild();
+            command.current_dir(env!("CARGO_MANIFEST_DIR")).env("SOURCE_DATE_EPOCH", "1700000000");
+            command.args(["build", "-p", "imagebuild", "--binary", IMAGEBUILD, "--json"]);
+            built(command.args(["-o", &place, "--attest"]))
+        };
+        let image = attested();
+        let again = attested();
+        assert_eq!(again["pushed"][0]["unchanged"], true);
+        let manifest = served.registry.manifest("a/tool", "1").unwrap();
+        assert_eq!(Digest::of(&manifest).to_string(), image["digest"], "it is as it was");
+        let hex = image["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
+        let index = if referrers {
+            let url = format!("http://{}/v2/a/tool/referrers/sha256:{hex}", served.address);
+            let asked = run(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
+            assert!(served.registry.manifest("a/tool", &format!("sha256-{hex}")).is_none());
+            asked.to_vec()
+        } else {
+            served.registry.manifest("a/tool", &format!("sha256-{hex}")).unwrap()
+        };
+        let index: Value = serde_json::from_slice(&index).unwrap();
+        let mut kinds: Vec<&str> = index["manifests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["artifactType"].as_str().unwrap())
+            .collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["application/vnd.cyclonedx+json", "application/vnd.in-toto+json"]);
+
+        let statement = |kind: &str| -> Value {
+            let entries = index["manifests"].as_array().unwrap();
+            let entry = entries.iter().find(|entry| entry["artifactType"] == kind).unwrap();
+            let digest = entry["digest"].as_str().unwrap();
+            let manifest = served.registry.manifest("a/tool", digest).unwrap();
+            let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+            assert_eq!(manifest["subject"]["digest"], image["digest"]);
+            let blob = manifest["layers"][0]["digest"].as_str().unwrap();
+            let blobs = served.folder.path().join("blobs/sha256");
+            let bytes = std::fs::read(blobs.join(blob.strip_prefix("sha256:").unwrap())).unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        };
+        let bill = statement("application/vnd.cyclonedx+json");
+        let components = bill["components"].as_array().unwrap();
+        let named = |name: &str| components.iter().any(|it| it["name"] == name);
+        assert!(named("oci-spec") && named("libdeflater"), "crates");
+        assert!(components.iter().any(|it| it.to_string().contains("libc.so.6")), "libraries");
+        let provenance = statement("application/vnd.in-toto+json");
+        let digest =
+            format!("sha256:{}", provenance["subject"][0]["digest"]["sha256"].as_str().unwrap());
+        assert_eq!(digest, image["digest"]);
+        let sbom = ["sbom", &place, "-p", "imagebuild"];
+        let mut command = support::imagebuild();
+        let text = succeeds(command.current_dir(env!("CARGO_MANIFEST_DIR")).args(sbom));
+        let printed: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(printed["components"], bill["components"]);
+        let text = fails(support::imagebuild().args(["sbom", &place]));
+        assert!(text.contains("name its package with -p"), "{text}");
+    }
+}

@@ -10,6 +10,7 @@ use imagebuild::closure::{Folder, closure};
 use imagebuild::crates::{Crate, Role, from_metadata, from_program};
 use imagebuild::digest::Digest;
 use imagebuild::dpkg::Packages;
+use imagebuild::elf::Elf;
 use imagebuild::platform::Platform;
 use imagebuild::purl;
 use imagebuild::sbom::{Contents, File, Kind, SharedLibrary, Subject, sbom};
@@ -94,8 +95,8 @@ fn own_crates() -> Vec<Crate> {
 
 /// The shared libraries of the same program, as they are on this machine.
 fn own_libraries(packages: &Packages) -> Vec<SharedLibrary> {
-    let program = std::fs::read(IMAGEBUILD).unwrap();
-    let needs = closure(&Folder("/".into()), Path::new("/app"), &program).unwrap();
+    let program = Elf::open(std::fs::File::open(IMAGEBUILD).unwrap()).unwrap();
+    let needs = closure(&Folder("/".into()), Path::new("/app"), program).unwrap();
     let libraries = needs.libraries.iter().map(|library| {
         let bytes = std::fs::read(&library.path).unwrap();
         let path = library.path.to_str().unwrap().to_owned();
