@@ -117,7 +117,7 @@ impl Cache {
         self.folder.join("started").join(env!("CARGO_PKG_VERSION"))
     }
 
-    /// Removes what was used least lately, until no more than [`ROOM`] is taken, and what runs that
+    /// Removes what was used least lately, until no more than 4 GiB are taken, and what runs that
     /// were killed left behind. What can't be removed stays.
     pub fn make_room(&self) {
         self.keep_at_most(ROOM);

@@ -313,18 +313,23 @@ mod tests {
 
     const CHECKSUM: &str = "320119579fcad9c21884f5c4861d16174d0e06250625266f50fe6898340abefa";
 
+    /// Whose order is not that of the names.
+    fn id(name: &str) -> String {
+        name.chars().rev().collect()
+    }
+
     fn package(name: &str, kind: &str, source: &Value) -> Value {
         json!({
-            "id": name, "name": name, "version": "1.0.0", "source": source, "license": "MIT",
+            "id": id(name), "name": name, "version": "1.0.0", "source": source, "license": "MIT",
             "targets": [{ "kind": [kind] }, { "kind": ["test"] }],
         })
     }
 
     fn node(name: &str, needs: &[(&str, Option<&str>, Option<&str>)]) -> Value {
-        let deps = needs.iter().map(|(pkg, kind, target)| {
-            json!({ "pkg": pkg, "dep_kinds": [{ "kind": kind, "target": target }] })
+        let deps = needs.iter().map(|(name, kind, target)| {
+            json!({ "pkg": id(name), "dep_kinds": [{ "kind": kind, "target": target }] })
         });
-        json!({ "id": name, "deps": deps.collect::<Vec<_>>() })
+        json!({ "id": id(name), "deps": deps.collect::<Vec<_>>() })
     }
 
     fn metadata() -> Value {
@@ -339,7 +344,7 @@ mod tests {
                 package("cc", "lib", &io), package("proptest", "lib", &io),
                 package("windows", "lib", &io),
             ],
-            "workspace_members": ["app", "member", "stranger"],
+            "workspace_members": [id("app"), id("member"), id("stranger")],
             "resolve": { "nodes": [
                 node("app", &[
                     ("member", None, None), ("derive", None, None), ("git", None, None),
@@ -359,12 +364,20 @@ mod tests {
 
     #[test]
     fn what_is_in_a_program_is_told_from_what_built_it() {
-        let lock = format!(
-            "version = 4\n\n[[package]]\nname = \"both\"\nversion = \"1.0.0\"\nsource = \"{CRATES_IO}\"\n\
-             checksum = \"{CHECKSUM}\"\ndependencies = [\n \"x\",\n]\n\n[[package]]\nname = \"cc\"\n\
-             version = \"2.0.0\"\nsource = \"{CRATES_IO}\"\nchecksum = \"{CHECKSUM}\"\n\n[[package]]\n\
-             name = \"app\"\nversion = \"1.0.0\"\n\n[metadata]\nchecksum = \"{CHECKSUM}\"\n"
-        );
+        let block = |name: &str, version: &str, more: &str| {
+            let source = format!("source = \"{CRATES_IO}\"\n");
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{source}{more}\n")
+        };
+        let checksum = format!("checksum = \"{CHECKSUM}\"\n");
+        let lock = [
+            "version = 4\n\n",
+            &block("both", "1.0.0", &format!("{checksum}dependencies = [\n \"cc\",\n]\n")),
+            &block("cc", "2.0.0", &checksum),
+            &block("syn", "1.0.0", ""),
+            "[metadata]\n",
+            &checksum,
+        ];
+        let lock = lock.concat();
         let linux = Platform::new("x86_64-unknown-linux-gnu", "unix\n");
         let crates = from_metadata(&metadata(), &lock, "app", Some(&linux)).unwrap();
         assert_eq!(

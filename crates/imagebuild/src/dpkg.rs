@@ -329,13 +329,13 @@ Description: GNU C Library
  Package: nor this
 
 Package: zlib1g
-status: install ok unpacked
+Status: install ok unpacked
 Architecture: amd64
 Source: zlib
 Version: 1:1.2.13.dfsg-1
 
 Package: gone
-Status: deinstall ok config-files
+status: deinstall ok config-files
 Architecture: amd64
 Version: 1
 
@@ -437,7 +437,7 @@ Version: 3
             ("/etc/sums", None),
             ("etc/zlib", None),
             ("", None),
-            ("/bin/tool\n/etc/zlib", None),
+            ("/lib\n/lib/x86_64-linux-gnu/libc.so.6", None),
         ] {
             assert_eq!(name(&packages, path), owner, "{path}");
         }

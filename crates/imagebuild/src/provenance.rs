@@ -41,7 +41,8 @@ pub const PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
 /// All that is said of a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// What was built, and the digest of each: an image's is its manifest's.
+    /// What was built, and the digest of each: an image's is its manifest's. A statement is about
+    /// one at least (in-toto, "Statement").
     pub subjects: Vec<(String, Digest)>,
     /// The Cargo package.
     pub package: Option<String>,
@@ -180,9 +181,7 @@ fn filled(value: Value) -> Value {
         Value::Object(map) => map.is_empty(),
         _ => false,
     };
-    // What is required is there even if it is empty (SLSA, "externalParameters").
-    let stays = |key: &str| key == "externalParameters";
-    let kept = map.into_iter().filter(|(key, value)| stays(key) || !is_empty(value));
+    let kept = map.into_iter().filter(|(_, value)| !is_empty(value));
     Value::Object(kept.collect::<Map<_, _>>())
 }
 
@@ -190,7 +189,7 @@ fn filled(value: Value) -> Value {
 /// no repository, there is no source.
 pub fn facts(folder: &Path, env: impl Fn(&str) -> Option<String>) -> Facts {
     let env = |name: &str| env(name).filter(|value| !value.is_empty());
-    let commit = git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]).filter(|it| is_hex(it));
+    let commit = git(folder, &["rev-parse", "--verify", "HEAD"]);
     let mut facts = Facts { commit, ..Facts::default() };
     if facts.commit.is_some() {
         let origin = git(folder, &["remote", "get-url", "origin"]);
@@ -226,10 +225,6 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn is_hex(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// A repository as others can name it: a URL without credentials. Git also writes `host:path`
 /// (git-clone(1), "GIT URLS"). A folder of the machine says nothing to anybody else.
 fn public(url: &str) -> Option<String> {
@@ -237,7 +232,6 @@ fn public(url: &str) -> Option<String> {
         return (scheme != "file").then(|| purl::without_credentials(url));
     }
     let (host, path) = url.split_once(':').filter(|(host, _)| !host.contains('/'))?;
-    let host = host.rsplit('@').next().unwrap_or_default();
     let path = path.trim_start_matches('/');
     (!host.is_empty()).then(|| purl::without_credentials(&format!("ssh://{host}/{path}")))
 }
