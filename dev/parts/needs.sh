@@ -32,6 +32,8 @@ needs=(
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
+  'peers-image | have_buildah        | buildah        | builds the same image, to be compared with'
+  'peers-image | have_docker_registry | docker-registry | the registry that both push to'
   'bench   | have_python     | python3             | Python, in which dev/bench measures'
   'bench   | have_time       | time                | GNU time, which tells how much memory a program had'
 )
@@ -51,6 +53,8 @@ have_time() { /usr/bin/time -f %M true >/dev/null 2>&1; }
 have_skopeo() { skopeo --version >/dev/null 2>&1; }
 have_runc() { runc --version >/dev/null 2>&1; }
 have_podman() { podman --version >/dev/null 2>&1; }
+have_buildah() { buildah --version >/dev/null 2>&1; }
+have_docker_registry() { docker-registry --version >/dev/null 2>&1; }
 have_umoci() { umoci --version >/dev/null 2>&1; }
 have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
