@@ -1,8 +1,11 @@
 //! Why an image could not start, or should not be seen by anybody. Pure: looks at a plan as a
 //! container would see it, and runs nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+
+use memchr::memmem;
 
 use crate::closure::{ClosureError, Root as _, closure};
 use crate::image::Settings;
@@ -49,6 +52,19 @@ pub enum Problem {
     /// The folder in which it starts is not there.
     #[error("it starts in {0}, and that is no folder of the image")]
     WorkingDir(String),
+    /// Migrations that the program does not know of, though it has others in itself.
+    #[error(
+        "{program} has the migrations of {folder} in itself, but not {}: it was built of others. Build \
+         it again", .missing.join(", ")
+    )]
+    Migrations {
+        /// In the image.
+        program: String,
+        /// Where the migrations are in the image.
+        folder: String,
+        /// The names of those that it has not.
+        missing: Vec<String>,
+    },
     /// Something that only few should have.
     #[error("{path} {what}: whoever can pull the image has it too")]
     Secret {
@@ -64,8 +80,47 @@ pub fn preflight(plan: &Plan) -> Vec<Problem> {
     let base = plan.base.iter().map(|base| &base.entries);
     let image = Tree::new(base.chain(plan.layers.iter().map(|layer| &layer.entries)));
     let mut problems = starts(&plan.settings, &image);
+    problems.extend(migrations(plan));
     problems.extend(secrets(plan));
     problems
+}
+
+/// Whether a program that has some migrations of a folder in itself has all of them: their texts are
+/// looked for in it, for there are many ways to put them there.
+fn migrations(plan: &Plan) -> Option<Problem> {
+    let entries = || plan.layers.iter().flat_map(|layer| layer.entries.iter());
+    let mut folders: BTreeMap<&str, Vec<(&str, Vec<u8>)>> = BTreeMap::new();
+    for (path, entry) in entries() {
+        if let (Some((folder, name)), Node::Copy { from, size }) =
+            (path.rsplit_once('/'), &entry.node)
+            && is_migration(name)
+            && (1..=SEARCHED).contains(size)
+        {
+            folders.entry(folder).or_default().push((name, fs::read(from).ok()?));
+        }
+    }
+    let program = plan.settings.entrypoint.first().filter(|_| !folders.is_empty())?;
+    let (_, entry) = entries().find(|(path, _)| path == program)?;
+    let Node::Copy { from, .. } = &entry.node else { return None };
+    let bytes = fs::read(from).ok()?;
+    folders.into_iter().find_map(|(folder, texts)| {
+        let has = |text: &[u8]| memmem::find(&bytes, text).is_some();
+        let missing = texts.iter().filter(|(_, text)| !has(text));
+        let missing: Vec<String> = missing.map(|(name, _)| (*name).to_owned()).collect();
+        let some = !missing.is_empty() && missing.len() < texts.len();
+        some.then(|| Problem::Migrations {
+            program: program.clone(),
+            folder: folder.to_owned(),
+            missing,
+        })
+    })
+}
+
+/// By its name: a version, and what it is about.
+fn is_migration(name: &str) -> bool {
+    let version = name.trim_start_matches(['V', 'v']).split(['_', '-', '.']).next();
+    version.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+        && name.to_ascii_lowercase().ends_with(".sql")
 }
 
 /// Why an image that was read could not start.
@@ -239,6 +294,36 @@ mod tests {
         assert_eq!(by("/app", "/usr/bin"), 1, "there is no server");
         assert_eq!(by("/app/server", "server"), 1, "a circle");
         assert_eq!(by("/app/server", "/usr/bin/real"), 0);
+    }
+
+    #[test]
+    fn a_program_that_was_built_of_other_migrations_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let from = folder.path().join(name);
+            std::fs::write(&from, text).unwrap();
+            Node::Copy { size: text.len() as u64, from }
+        };
+        let with = |program: &str| {
+            found(&plan(&[
+                ("/app/server", file("server", program), 0o755),
+                ("/m/1_users.sql", file("1_users.sql", "CREATE TABLE users"), 0o644),
+                ("/m/2_posts.sql", file("2_posts.sql", "CREATE TABLE posts"), 0o644),
+                ("/m/query.sql", file("query.sql", "SELECT 1"), 0o644),
+            ]))
+        };
+        assert_eq!(with("#! none of them"), [""; 0]);
+        assert_eq!(with("#! CREATE TABLE users; CREATE TABLE posts"), [""; 0]);
+        let problems = with("#! CREATE TABLE users");
+        assert_eq!(problems.len(), 1);
+        assert!(
+            problems[0].contains("migrations of /m in itself, but not 2_posts.sql"),
+            "{problems:?}"
+        );
+        assert!(
+            is_migration("V2__x.sql") && is_migration("20240101-x.SQL") && is_migration("3.sql")
+        );
+        assert!(!is_migration("v.sql") && !is_migration("a1.sql") && !is_migration("1.txt"));
     }
 
     #[test]

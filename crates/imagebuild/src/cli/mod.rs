@@ -272,6 +272,9 @@ pub enum CliError {
          it with `cargo auditable build`"
     )]
     NoCrates,
+    /// What is said of an image stands in a registry, and the image goes to none.
+    #[error("--attest puts something beside the image in a registry: name one with -o docker://…")]
+    AttestNowhere,
     /// See there.
     #[error(transparent)]
     Crates(#[from] CratesError),
@@ -305,6 +308,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let (plan, image, built) = built(what, &places, *force)?;
             let delivered = places.deliver(&image, plan.base.as_ref(), output)?;
             if *attest {
+                if delivered.is_empty() {
+                    return Err(CliError::AttestNowhere);
+                }
                 let crates = crates(what.package.as_deref(), what.target.as_deref())?;
                 for pushed in &delivered {
                     places.attest(&plan, &image, pushed, what, crates.as_deref())?;
@@ -319,7 +325,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             }
         }
         Verb::Verify { image, with } => {
-            let contents = Places::new(with)?.open(image)?.read();
+            let mut places = Places::new(with)?;
+            // What is in the cache says nothing about what is in a registry.
+            let fresh = tempfile::tempdir()?;
+            places.cache = Cache::open(fresh.path())?;
+            let contents = places.open(image)?.read();
             sound(image, &contents)?;
             let (files, size) = (contents.entries.iter().count(), show::human(contents.size));
             let digest = &contents.digest;

@@ -144,6 +144,23 @@ fn what_did_not_change_is_not_sent() {
     assert!(received(&served.requests()) < 16 * 1024, "one small layer");
 }
 
+/// A layer that the cache has as well: what is looked at is what the registry has.
+#[test]
+fn an_image_that_was_damaged_in_a_registry_is_not_sound() {
+    let served = Served::new(Personality::plain());
+    let folder = site();
+    let place = served.reference("a/site:1");
+    let image = built(build(folder.path()).args(["-o", &place]));
+    succeeds(support::imagebuild().args(["verify", &place]));
+    let digest = image["layers"][1]["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+    let blob = served.folder.path().join("blobs/sha256").join(digest);
+    let mut bytes = std::fs::read(&blob).unwrap();
+    bytes[4] ^= 1;
+    std::fs::write(&blob, bytes).unwrap();
+    let text = fails(support::imagebuild().args(["verify", &place]));
+    assert!(text.contains(digest) && text.contains("the registry sends other bytes"), "{text}");
+}
+
 #[test]
 fn ecr_gets_what_it_wants() {
     let served = Served::new(Personality {
