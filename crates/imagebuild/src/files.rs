@@ -75,6 +75,16 @@ pub enum FilesError {
 
 /// A file, or a folder with all that is in it: paths from there, the first of which is empty.
 pub fn files(top: &Path, times: Times, created: u64) -> Result<Vec<(String, Entry)>, FilesError> {
+    files_but(top, &[], times, created)
+}
+
+/// The same without some, by their names.
+pub(crate) fn files_but(
+    top: &Path,
+    left_out: &[&str],
+    times: Times,
+    created: u64,
+) -> Result<Vec<(String, Entry)>, FilesError> {
     let top = &fs::canonicalize(top).map_err(reading(top))?;
     let mut walk = WalkBuilder::new(top);
     walk.standard_filters(false).parents(true).follow_links(false);
@@ -86,7 +96,7 @@ pub fn files(top: &Path, times: Times, created: u64) -> Result<Vec<(String, Entr
         if let Some(reason) = entry.error() {
             return Err(FilesError::Walk { path: entry.path().to_owned(), reason: reason.clone() });
         }
-        if entry.file_name() != IGNORE {
+        if entry.file_name() != IGNORE && !left_out.iter().any(|name| entry.file_name() == *name) {
             found.push(entry.into_path());
         }
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::base::Base;
 use crate::closure::{self, ClosureError, Folder, Library, Over, Root as _};
 use crate::elf::{Elf, ElfError};
-use crate::files::{FilesError, Times, files};
+use crate::files::{FilesError, Times, files, files_but};
 use crate::image::Settings;
 use crate::layer::{Entries, Entry, Node, UNDATED, plain};
 use crate::tree::Tree;
@@ -197,8 +197,14 @@ pub fn plan(root: &Folder, request: Request) -> Result<Plan, PlanError> {
         if !from.is_dir() {
             return Err(PlanError::NoTimeZones);
         }
-        let copy = Copy { from, to: TIME_ZONES.into(), times: Times::Content };
-        layers.push(PlannedLayer { name: "time zones".to_owned(), ..copied(&copy, 0)? });
+        let mut zones = PlannedLayer { name: "time zones".to_owned(), ..PlannedLayer::default() };
+        // That one is this machine's own zone.
+        for (path, entry) in files_but(&from, &["localtime"], Times::Content, 0)? {
+            let separator = if path.is_empty() { "" } else { "/" };
+            let place = format!("{TIME_ZONES}{separator}{path}");
+            zones.put(&place, entry, "the rules of time zones")?;
+        }
+        layers.push(zones);
     }
     for copy in copies {
         layers.push(copied(&copy, settings.created)?);

@@ -304,13 +304,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             show::plan(out, &plan, what.json)?;
         }
         Verb::Build { what, with, output, force, attest } => {
+            if *attest && !output.iter().any(|place| matches!(place, Place::Registry(_))) {
+                return Err(CliError::AttestNowhere);
+            }
             let places = Places::new(with)?;
             let (plan, image, built) = built(what, &places, *force)?;
             let delivered = places.deliver(&image, plan.base.as_ref(), output)?;
             if *attest {
-                if delivered.is_empty() {
-                    return Err(CliError::AttestNowhere);
-                }
                 let crates = crates(what.package.as_deref(), what.target.as_deref())?;
                 for pushed in &delivered {
                     places.attest(&plan, &image, pushed, what, crates.as_deref())?;

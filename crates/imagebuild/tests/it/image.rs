@@ -134,6 +134,18 @@ fn the_same_is_built_whatever_the_folder_the_umask_and_the_time() {
 }
 
 #[test]
+fn rules_of_time_zones_are_there_on_request() {
+    if !Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
+        return;
+    }
+    let folder = site();
+    let root = Path::new("/usr/share/zoneinfo/Europe/Berlin");
+    let plan = |more: &[&str]| succeeds(imagebuild(folder.path(), "plan").args(more));
+    let shown = root.to_str().unwrap();
+    assert!(plan(&["--time-zones"]).contains(shown) && !plan(&[]).contains(shown));
+}
+
+#[test]
 fn one_changed_file_makes_one_layer_anew() {
     let folder = site();
     let before = build(folder.path(), "oci:out:1");
@@ -199,6 +211,18 @@ fn what_can_not_be_in_an_image_is_refused_and_nothing_is_written() {
             it.args(["-o", "docker:x"]);
         },
         "names no place for an image",
+    );
+    fails(
+        &|it| {
+            it.args(["--max-size", "20 KiB"]);
+        },
+        "and may have 20.0 KiB. Its largest files are:",
+    );
+    fails(
+        &|it| {
+            it.arg("--attest");
+        },
+        "name one with -o docker://",
     );
     fails(
         &|it| {
