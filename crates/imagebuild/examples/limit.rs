@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use imagebuild::compress::gzip;
+use imagebuild::compress::{Compression, compress};
 use sha2::{Digest as _, Sha256};
 
 struct Hashed(Sha256);
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     let threads = std::thread::available_parallelism()?.get();
     let begun = Instant::now();
     let mut packed = Hashed(Sha256::new());
-    gzip(threads, &mut packed, |out| {
+    compress(Compression::Gzip, threads, &mut packed, |out| {
         let mut plain = Hashed(Sha256::new());
         for chunk in bytes.chunks(1 << 17) {
             plain.write_all(chunk)?;

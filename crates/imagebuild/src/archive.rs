@@ -3,7 +3,7 @@
 //! Both are a tar archive of a layout. Docker's has a `manifest.json` besides, which says in Docker's
 //! own way where in the layout the parts of the image are (moby, "Docker Image Specification v1.2").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +17,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::blobs::{BlobError, Blobs};
 use crate::digest::{Digest, Hashing};
-use crate::image::{Image, ImageError, index, manifest};
+use crate::image::{Bundle, Image, ImageError, index, manifest};
 use crate::layer::{UNDATED, plain};
 use crate::layout::{self, LayoutError, VERSION, entry};
 
@@ -43,6 +43,12 @@ pub enum ArchiveError {
         /// Why.
         reason: io::Error,
     },
+    /// Docker's kind of archive holds images, and no index of them.
+    #[error(
+        "{} can't hold an image for several processors: name oci-archive:FILE, or build it for one",
+        .0.display()
+    )]
+    Several(PathBuf),
     /// See there.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -63,32 +69,36 @@ pub enum Called<'a> {
     Docker(Option<&'a str>),
 }
 
-/// Writes an image whose layers are in a folder of blobs.
+/// Writes a bundle whose layers are in a folder of blobs.
 pub fn write(
     path: &Path,
-    image: &Image,
+    bundle: &Bundle,
     blobs: &Blobs,
     called: Called<'_>,
 ) -> Result<(), ArchiveError> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let refuse = |reason| ArchiveError::Write { path: path.to_owned(), reason };
     let (Called::Tag(tag) | Called::Docker(tag)) = called;
-    let index = index(vec![entry(&image.manifest, tag)?])?;
+    let index = index(vec![entry(bundle.top(), tag)?])?;
+    let docker = match (called, bundle.images.as_slice()) {
+        (Called::Tag(_), _) => None,
+        (Called::Docker(name), [image]) => Some(docker_manifest(image, name).to_string()),
+        (Called::Docker(_), _) => return Err(ArchiveError::Several(path.to_owned())),
+    };
     let mut file = NamedTempFile::with_prefix_in(".part-", folder).map_err(refuse)?;
     let write = |out: &mut dyn Write| {
         let mut archive = Builder::new(io::BufWriter::new(out));
         let mut put =
             |name: &str, bytes: &[u8]| append(&mut archive, name, bytes.len() as u64, bytes);
-        if let Called::Docker(name) = called {
-            put("manifest.json", docker_manifest(image, name).to_string().as_bytes())?;
+        if let Some(docker) = &docker {
+            put("manifest.json", docker.as_bytes())?;
         }
         put("oci-layout", VERSION.as_bytes())?;
         put("index.json", &index)?;
-        for bytes in [&image.config, &image.manifest] {
+        for bytes in bundle.small() {
             put(&blob(Digest::of(bytes)), bytes)?;
         }
-        let layers: BTreeSet<Digest> = image.layers.iter().map(|layer| layer.digest).collect();
-        for layer in layers {
+        for layer in bundle.layers() {
             let file = File::open(blobs.path(layer))?;
             append(&mut archive, &blob(layer), file.metadata()?.len(), file)?;
         }
@@ -186,9 +196,10 @@ fn parts(folder: &Path, blobs: &Blobs, image: &DockerImage) -> io::Result<(Vec<u
         let path = inside(name)?;
         let mut file = File::open(&path)?;
         let mut magic = Vec::new();
-        Read::by_ref(&mut file).take(2).read_to_end(&mut magic)?;
+        Read::by_ref(&mut file).take(4).read_to_end(&mut magic)?;
         let media_type = match magic.as_slice() {
-            [0x1f, 0x8b] => MediaType::ImageLayerGzip,
+            [0x1f, 0x8b, ..] => MediaType::ImageLayerGzip,
+            [0x28, 0xb5, 0x2f, 0xfd] => MediaType::ImageLayerZstd,
             _ => MediaType::ImageLayer,
         };
         let mut hashing = Hashing::new(io::sink());

@@ -4,9 +4,9 @@
 //! (`diff_id`), unless no layer with these paths, modes, times and sizes has ever been here.
 //!
 //! ```text
-//! blobs/sha256/HEX             compressed layers, and blobs of base images
-//! layers/FORMAT/SHAPE/DIFF_ID  digest and size of the compressed layer
-//! started/VERSION/HEX          the images, by digest, that preflight found nothing wrong with
+//! blobs/sha256/HEX                         compressed layers, and blobs of base images
+//! layers/FORMAT/COMPRESSION/SHAPE/DIFF_ID  digest and size of the compressed layer
+//! started/VERSION/HEX                      the images, by digest, that preflight passed
 //! ```
 
 use std::fs::{self, File};
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::blobs::{BlobError, Blobs, now, replace};
+use crate::compress::Compression;
 use crate::digest::Digest;
 use crate::image::FORMAT;
 use crate::layer::{self, Entries, LayerError, Written};
@@ -68,26 +69,46 @@ impl Cache {
         &self.blobs
     }
 
-    /// The layer, compressed by so many threads if it is not here yet.
-    pub fn layer(&self, entries: &Entries, threads: usize) -> Result<Written, CacheError> {
-        let shape = format!("layers/{FORMAT}/{}", entries.shape().hex());
-        let shape = self.folder.join(shape);
-        if shape.exists() {
-            let diff_id = layer::diff_id(entries)?;
-            if let Some(found) = self.find(&shape, diff_id) {
-                return Ok(found);
-            }
+    fn shape(&self, entries: &Entries, compression: Compression) -> PathBuf {
+        let how = match compression {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        };
+        self.folder.join(format!("layers/{FORMAT}/{how}/{}", entries.shape().hex()))
+    }
+
+    /// The layer, if it is here; for that it is read, unless no layer of its shape ever was here.
+    pub fn find(
+        &self,
+        entries: &Entries,
+        compression: Compression,
+    ) -> Result<Option<Written>, CacheError> {
+        let shape = self.shape(entries, compression);
+        if !shape.exists() {
+            return Ok(None);
         }
+        let diff_id = layer::diff_id(entries)?;
+        Ok(self.noted(&shape, diff_id))
+    }
+
+    /// Makes the layer, compressed by so many threads.
+    pub fn make(
+        &self,
+        entries: &Entries,
+        compression: Compression,
+        threads: usize,
+    ) -> Result<Written, CacheError> {
         let mut aside = self.blobs.aside()?;
-        let written = layer::write(entries, threads, aside.file())?;
+        let written = layer::write(entries, compression, threads, aside.file())?;
         aside.keep(written.digest)?;
+        let shape = self.shape(entries, compression);
         fs::create_dir_all(&shape).map_err(BlobError::write(&shape))?;
         let line = format!("{} {}\n", written.digest, written.size);
         replace(&shape.join(written.diff_id.hex()), line.as_bytes())?;
         Ok(written)
     }
 
-    fn find(&self, shape: &Path, diff_id: Digest) -> Option<Written> {
+    fn noted(&self, shape: &Path, diff_id: Digest) -> Option<Written> {
         let line = fs::read_to_string(shape.join(diff_id.hex())).ok()?;
         let (digest, size) = line.trim_end().split_once(' ')?;
         let (digest, size) = (digest.parse().ok()?, size.parse().ok()?);
@@ -170,7 +191,11 @@ mod tests {
             fs::write(&file, text).unwrap();
             // What changes and says nothing.
             File::open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-            cache.layer(&entries(&file), 1).unwrap()
+            let entries = entries(&file);
+            match cache.find(&entries, Compression::Gzip).unwrap() {
+                Some(found) => found,
+                None => cache.make(&entries, Compression::Gzip, 1).unwrap(),
+            }
         };
         let one = made("one");
         assert_ne!(made("two"), one, "of the same size and time");

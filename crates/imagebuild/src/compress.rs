@@ -1,8 +1,9 @@
-//! Gzip on all cores, with the same bytes whatever their number.
+//! Compresses on all cores, with the same bytes whatever their number.
 //!
 //! A stream is cut into blocks of a fixed size, each of which becomes a gzip member of its own
-//! (RFC 1952, section 2.2: a file is a series of members). Memory stays at a few blocks for each
-//! core, however long the stream is.
+//! (RFC 1952, section 2.2: a file is a series of members), or a zstd frame (RFC 8878, section 3.1:
+//! data is a series of frames). Memory stays at a few blocks for each core, however long the stream
+//! is.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,16 +12,42 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use libdeflater::{CompressionLvl, Compressor};
+use oci_spec::image::MediaType;
+use serde::{Deserialize, Serialize};
 
 /// Bytes in a block. A part of what is written: another number makes other digests.
 pub const BLOCK: usize = 1 << 20;
 
 /// How hard to try: of libdeflate's levels the one with the best size for its time. A part of what
 /// is written as well.
-const LEVEL: i32 = 6;
+const GZIP_LEVEL: i32 = 6;
+/// Of zstd's levels one that takes about as long, and makes less of it.
+const ZSTD_LEVEL: i32 = 7;
+
+/// How layers are compressed (image-spec, "Layer Media Types").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Understood by everything.
+    #[default]
+    Gzip,
+    /// Smaller, and unpacked faster; understood by Docker 23 and containerd 1.5, or later.
+    Zstd,
+}
+
+impl Compression {
+    /// Of a layer that is compressed so.
+    pub(crate) fn media_type(self) -> MediaType {
+        match self {
+            Self::Gzip => MediaType::ImageLayerGzip,
+            Self::Zstd => MediaType::ImageLayerZstd,
+        }
+    }
+}
 
 /// Compresses what `produce` writes, into `out`.
-pub fn gzip<T>(
+pub fn compress<T>(
+    compression: Compression,
     threads: usize,
     out: &mut (dyn Write + Send),
     produce: impl FnOnce(&mut dyn Write) -> io::Result<T>,
@@ -36,7 +63,7 @@ pub fn gzip<T>(
     thread::scope(|scope| {
         for _ in 0..threads {
             let (blocks, packed) = (Arc::clone(&blocks), packed.clone());
-            scope.spawn(move || pack(&blocks, &packed));
+            scope.spawn(move || pack(compression, &blocks, &packed));
         }
         drop(packed);
         drop(blocks);
@@ -88,18 +115,49 @@ impl Write for Cutter {
     }
 }
 
-fn pack(blocks: &Mutex<Receiver<(usize, Vec<u8>)>>, packed: &SyncSender<(usize, Vec<u8>)>) {
-    let level = CompressionLvl::new(LEVEL).unwrap_or_default();
-    let mut compressor = Compressor::new(level);
+fn pack(
+    compression: Compression,
+    blocks: &Mutex<Receiver<(usize, Vec<u8>)>>,
+    packed: &SyncSender<(usize, Vec<u8>)>,
+) {
+    let Some(mut compressor) = Packer::new(compression) else { return };
     loop {
         let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, block)) = next else { return };
-        let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
-        // The bound is what it says: there is room.
-        let Ok(length) = compressor.gzip_compress(&block, &mut member) else { return };
-        member.truncate(length);
+        let Some(member) = compressor.pack(&block) else { return };
         if packed.send((number, member)).is_err() {
             return;
+        }
+    }
+}
+
+enum Packer {
+    Gzip(Compressor),
+    Zstd(zstd::bulk::Compressor<'static>),
+}
+
+impl Packer {
+    fn new(compression: Compression) -> Option<Self> {
+        match compression {
+            Compression::Gzip => {
+                let level = CompressionLvl::new(GZIP_LEVEL).unwrap_or_default();
+                Some(Self::Gzip(Compressor::new(level)))
+            }
+            Compression::Zstd => zstd::bulk::Compressor::new(ZSTD_LEVEL).ok().map(Self::Zstd),
+        }
+    }
+
+    /// A gzip member or zstd frame of a block.
+    fn pack(&mut self, block: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Gzip(compressor) => {
+                let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
+                // The bound is what it says: there is room.
+                let length = compressor.gzip_compress(block, &mut member).ok()?;
+                member.truncate(length);
+                Some(member)
+            }
+            Self::Zstd(compressor) => compressor.compress(block).ok(),
         }
     }
 }
@@ -127,18 +185,22 @@ mod tests {
     use super::*;
     use std::io::Read as _;
 
-    fn packed(threads: usize, bytes: &[u8], step: usize) -> Vec<u8> {
+    fn packed(how: Compression, threads: usize, bytes: &[u8], step: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        gzip(threads, &mut out, |into| {
+        compress(how, threads, &mut out, |into| {
             bytes.chunks(step).try_for_each(|chunk| into.write_all(chunk))
         })
         .unwrap();
         out
     }
 
-    fn unpacked(bytes: &[u8]) -> Vec<u8> {
+    fn unpacked(how: Compression, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out).unwrap();
+        match how {
+            Compression::Gzip => flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out),
+            Compression::Zstd => zstd::Decoder::new(bytes).unwrap().read_to_end(&mut out),
+        }
+        .unwrap();
         out
     }
 
@@ -156,9 +218,11 @@ mod tests {
     fn the_bytes_do_not_depend_on_threads_or_writes() {
         for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 77] {
             let bytes = noise(length);
-            let one = packed(1, &bytes, usize::MAX);
-            assert_eq!(unpacked(&one), bytes, "{length}");
-            assert_eq!(packed(8, &bytes, 3000), one, "{length}");
+            for how in [Compression::Gzip, Compression::Zstd] {
+                let one = packed(how, 1, &bytes, usize::MAX);
+                assert_eq!(unpacked(how, &one), bytes, "{length} {how:?}");
+                assert_eq!(packed(how, 8, &bytes, 3000), one, "{length} {how:?}");
+            }
         }
     }
 
@@ -173,13 +237,14 @@ mod tests {
                 Ok(())
             }
         }
-        let failed = gzip(2, &mut Vec::new(), |into| {
+        let failed = compress(Compression::Gzip, 2, &mut Vec::new(), |into| {
             into.write_all(&noise(3 * BLOCK))?;
             Err::<(), _>(io::Error::other("the source"))
         });
         assert_eq!(failed.unwrap_err().to_string(), "the source");
 
-        let failed = gzip(2, &mut Full, |into| into.write_all(&noise(40 * BLOCK)));
+        let failed =
+            compress(Compression::Gzip, 2, &mut Full, |into| into.write_all(&noise(40 * BLOCK)));
         assert_eq!(failed.unwrap_err().to_string(), "no space");
     }
 }

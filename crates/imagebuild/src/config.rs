@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::compress::Compression;
 use crate::files::Times;
 
 /// What a package says of its image. Every key may be left away.
@@ -36,6 +37,8 @@ pub struct Config {
     pub health_check: Vec<String>,
     /// Whether the rules of time zones go in.
     pub time_zones: bool,
+    /// How layers are compressed; `gzip` if nothing is said.
+    pub compression: Compression,
     /// Said of the image.
     pub labels: BTreeMap<String, String>,
     /// The most that the image may have, compressed, such as `12 MiB`.
@@ -55,7 +58,7 @@ pub struct FromTo {
     pub times: Times,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "place",
     "base",
     "copy",
@@ -68,6 +71,7 @@ const KEYS: [&str; 14] = [
     "stop-signal",
     "health-check",
     "time-zones",
+    "compression",
     "labels",
     "max-size",
 ];

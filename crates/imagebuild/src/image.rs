@@ -3,19 +3,21 @@
 //! `oci-spec` has the types. It keeps labels and annotations in maps without an order, so everything
 //! is serialised through values whose keys are sorted (image-spec, "Canonicalization").
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::iter;
 
 use chrono::{DateTime, SecondsFormat};
 use oci_spec::OciSpecError;
 use oci_spec::image::{
     Arch, ConfigBuilder, Descriptor, HistoryBuilder, ImageConfigurationBuilder, ImageIndexBuilder,
-    ImageManifestBuilder, MediaType, Os, RootFsBuilder, SCHEMA_VERSION, Sha256Digest,
+    ImageManifestBuilder, MediaType, Os, PlatformBuilder, RootFsBuilder, SCHEMA_VERSION,
+    Sha256Digest,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::base::Base;
+use crate::compress::Compression;
 use crate::digest::Digest;
 use crate::layer::Written;
 
@@ -64,6 +66,70 @@ pub struct Image {
     pub manifest: Vec<u8>,
     /// From the lowest.
     pub layers: Vec<Written>,
+    /// As Go calls it, such as `amd64`.
+    pub architecture: String,
+}
+
+/// What goes by one name: an image, or images for several processors with the index that lists them
+/// (image-spec, "Image Index").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// By architecture.
+    pub images: Vec<Image>,
+    /// The index as JSON; none if there is one image.
+    pub index: Option<Vec<u8>>,
+}
+
+impl Bundle {
+    /// Of one image or more, each for another processor.
+    pub fn new(mut images: Vec<Image>) -> Result<Self, ImageError> {
+        images.sort_by(|a, b| a.architecture.cmp(&b.architecture));
+        let mut pairs = images.iter().zip(images.iter().skip(1));
+        if let Some((image, _)) = pairs.find(|(a, b)| a.architecture == b.architecture) {
+            return Err(ImageError::Twice(image.architecture.clone()));
+        }
+        if images.len() == 1 {
+            return Ok(Self { images, index: None });
+        }
+        let listed = images.iter().map(|image| {
+            let (digest, size) = (image.digest(), image.manifest.len() as u64);
+            let mut entry = descriptor(MediaType::ImageManifest, digest, size)?;
+            let platform = PlatformBuilder::default()
+                .architecture(Arch::from(image.architecture.as_str()))
+                .os(Os::Linux);
+            entry.set_platform(Some(platform.build()?));
+            Ok(entry)
+        });
+        let index = index(listed.collect::<Result<_, ImageError>>()?)?;
+        Ok(Self { images, index: Some(index) })
+    }
+
+    /// What its name stands for: the index, or the manifest of its only image.
+    pub fn top(&self) -> (MediaType, &[u8]) {
+        match (&self.index, self.images.first()) {
+            (Some(index), _) => (MediaType::ImageIndex, index),
+            (None, image) => {
+                let manifest = image.map(|image| image.manifest.as_slice()).unwrap_or_default();
+                (MediaType::ImageManifest, manifest)
+            }
+        }
+    }
+
+    /// Its name for ever.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.top().1)
+    }
+
+    /// Configurations, manifests and index.
+    pub fn small(&self) -> impl Iterator<Item = &[u8]> {
+        let parts = self.images.iter().flat_map(|image| [&image.config, &image.manifest]);
+        parts.chain(&self.index).map(Vec::as_slice)
+    }
+
+    /// The layers of all of its images, each once.
+    pub fn layers(&self) -> BTreeSet<Digest> {
+        self.images.iter().flat_map(|image| &image.layers).map(|layer| layer.digest).collect()
+    }
 }
 
 impl Image {
@@ -85,6 +151,9 @@ pub enum ImageError {
     /// The types' own words.
     #[error("the image would not be one: {0}")]
     Spec(#[from] OciSpecError),
+    /// Nobody could tell which to start.
+    #[error("two programs are for {0}: an image has one for each kind of processor")]
+    Twice(String),
     /// Not to be expected.
     #[error("the image can't be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -94,21 +163,22 @@ pub enum ImageError {
 /// history says.
 pub fn image(
     settings: &Settings,
+    compression: Compression,
     base: Option<&Base>,
     layers: &[(String, Written)],
 ) -> Result<Image, ImageError> {
     let below = base.map(|base| base.layers.as_slice()).unwrap_or_default();
     let config = config(settings, base, layers)?;
-    let gzip =
-        |(_, layer): &(String, Written)| (MediaType::ImageLayerGzip, layer.digest, layer.size);
+    let own = |(_, layer): &(String, Written)| (compression.media_type(), layer.digest, layer.size);
     let based = below.iter().map(|(kind, layer)| (kind.clone(), layer.digest, layer.size));
     let mut annotations = settings.annotations.clone();
     annotations.insert(FORMAT_ANNOTATION.to_owned(), FORMAT.to_string());
     annotations.insert("org.opencontainers.image.created".to_owned(), time(settings.created));
-    let manifest = manifest(&config, based.chain(layers.iter().map(gzip)), &annotations)?;
+    let manifest = manifest(&config, based.chain(layers.iter().map(own)), &annotations)?;
     let own = layers.iter().map(|(_, layer)| *layer);
     let layers = below.iter().map(|(_, layer)| *layer).chain(own).collect();
-    Ok(Image { config, manifest, layers })
+    let architecture = settings.architecture.clone();
+    Ok(Image { config, manifest, layers, architecture })
 }
 
 /// A manifest with these layers, from the lowest: media type, digest and size of each.
@@ -247,17 +317,35 @@ mod tests {
     /// A digest that changes here changes for everybody, and means a new format number.
     #[test]
     fn the_same_image_is_the_same_bytes_for_ever() {
-        let made = image(&settings(), None, &layers()).unwrap();
+        let made = image(&settings(), Compression::Gzip, None, &layers()).unwrap();
         for _ in 0..5 {
-            assert_eq!(image(&settings(), None, &layers()).unwrap(), made, "maps have no order");
+            let again = image(&settings(), Compression::Gzip, None, &layers()).unwrap();
+            assert_eq!(again, made, "maps have no order");
         }
         let golden = "sha256:355042bf0b0ab4ee782febf2d333196e46b4b65b77c6b5dce3f818be3bff7292";
         assert_eq!(made.digest().to_string(), golden);
     }
 
     #[test]
+    fn images_for_several_processors_are_listed() {
+        let of = |architecture: &str| {
+            let settings = Settings { architecture: architecture.to_owned(), ..settings() };
+            image(&settings, Compression::Zstd, None, &layers()).unwrap()
+        };
+        let bundle = Bundle::new(vec![of("arm64"), of("amd64")]).unwrap();
+        let index: serde_json::Value = serde_json::from_slice(bundle.top().1).unwrap();
+        assert_eq!(index["manifests"][0]["platform"]["architecture"], "amd64");
+        assert_eq!(index["manifests"][1]["digest"], of("arm64").digest().to_string());
+        assert_eq!((bundle.small().count(), bundle.layers().len()), (5, 2));
+        let error = Bundle::new(vec![of("amd64"), of("amd64")]).unwrap_err().to_string();
+        assert!(error.starts_with("two programs are for amd64"), "{error}");
+        let alone = Bundle::new(vec![of("amd64")]).unwrap();
+        assert_eq!((alone.digest(), alone.index), (of("amd64").digest(), None));
+    }
+
+    #[test]
     fn a_runtime_reads_what_was_set() {
-        let made = image(&settings(), None, &layers()).unwrap();
+        let made = image(&settings(), Compression::Gzip, None, &layers()).unwrap();
         let config: serde_json::Value = serde_json::from_slice(&made.config).unwrap();
         assert_eq!(config["architecture"], "amd64");
         assert_eq!(config["created"], "2023-11-14T22:13:20Z");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
-use crate::compress;
+use crate::compress::{Compression, compress};
 use crate::digest::{Digest, Hashing};
 
 /// The longest path that a POSIX header holds without a prefix, in bytes.
@@ -178,12 +178,13 @@ pub enum LayerError {
 /// Writes a layer, compressed by so many threads. Each byte is read and hashed once.
 pub fn write(
     entries: &Entries,
+    compression: Compression,
     threads: usize,
     out: &mut (dyn Write + Send),
 ) -> Result<Written, LayerError> {
     let mut out = Hashing::new(out);
     let mut source = None;
-    let diff_id = compress::gzip(threads, &mut out, |into| {
+    let diff_id = compress(compression, threads, &mut out, |into| {
         archive(entries, into).map_err(|error| match error {
             LayerError::Write(error) => error,
             error @ LayerError::Source { .. } => {
@@ -363,7 +364,7 @@ mod tests {
 
     fn written(entries: &Entries) -> (Written, Vec<u8>) {
         let mut out = Vec::new();
-        let written = write(entries, 2, &mut out).unwrap();
+        let written = write(entries, Compression::Gzip, 2, &mut out).unwrap();
         let mut archive = Vec::new();
         flate2::read::MultiGzDecoder::new(out.as_slice()).read_to_end(&mut archive).unwrap();
         assert_eq!((written.digest, written.size), (Digest::of(&out), out.len() as u64));
@@ -420,7 +421,7 @@ mod tests {
             let node = Node::Copy { from: from.clone(), size };
             let mut entries = Entries::default();
             entries.put("/index.html", Entry { node, mode: 0o644, owner: (0, 0), modified: 0 });
-            match write(&entries, 1, &mut Vec::new()) {
+            match write(&entries, Compression::Gzip, 1, &mut Vec::new()) {
                 Ok(_) => assert!(fine, "{size}"),
                 Err(error) => {
                     assert!(!fine, "{error}");

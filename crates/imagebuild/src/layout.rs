@@ -11,7 +11,7 @@ use oci_spec::image::{Descriptor, ImageIndex, MediaType};
 
 use crate::blobs::{BlobError, Blobs, replace};
 use crate::digest::Digest;
-use crate::image::{Image, ImageError, REF_NAME, descriptor, index};
+use crate::image::{Bundle, ImageError, REF_NAME, descriptor, index};
 
 pub(crate) const VERSION: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
 
@@ -64,16 +64,16 @@ impl Layout {
         Ok(Self { folder: folder.to_owned(), blobs })
     }
 
-    /// Puts an image in under a tag, with its layers from elsewhere; another image that had the tag
-    /// stays without it.
-    pub fn put(&self, image: &Image, from: &Blobs, tag: Option<&str>) -> Result<(), LayoutError> {
-        for layer in &image.layers {
-            self.blobs.take(from, layer.digest)?;
+    /// Puts a bundle in under a tag, with its layers from elsewhere; what had the tag before stays
+    /// without it.
+    pub fn put(&self, bundle: &Bundle, from: &Blobs, tag: Option<&str>) -> Result<(), LayoutError> {
+        for layer in bundle.layers() {
+            self.blobs.take(from, layer)?;
         }
-        for bytes in [&image.config, &image.manifest] {
+        for bytes in bundle.small() {
             self.blobs.put(bytes)?;
         }
-        let entry = entry(&image.manifest, tag)?;
+        let entry = entry(bundle.top(), tag)?;
         let path = self.folder.join("index.json");
         let mut images = match fs::read(&path) {
             Ok(bytes) => {
@@ -97,10 +97,12 @@ impl Layout {
     }
 }
 
-/// What an index says of a manifest that goes by a tag.
-pub(crate) fn entry(manifest: &[u8], tag: Option<&str>) -> Result<Descriptor, ImageError> {
-    let (digest, size) = (Digest::of(manifest), manifest.len() as u64);
-    let mut entry = descriptor(MediaType::ImageManifest, digest, size)?;
+/// What an index says of a manifest, or of another index, that goes by a tag.
+pub(crate) fn entry(
+    (kind, bytes): (MediaType, &[u8]),
+    tag: Option<&str>,
+) -> Result<Descriptor, ImageError> {
+    let mut entry = descriptor(kind, Digest::of(bytes), bytes.len() as u64)?;
     if let Some(tag) = tag {
         entry.set_annotations(Some(HashMap::from([(REF_NAME.to_owned(), tag.to_owned())])));
     }
@@ -109,5 +111,6 @@ pub(crate) fn entry(manifest: &[u8], tag: Option<&str>) -> Result<Descriptor, Im
 
 /// Writes the index of a layout with this manifest and nothing else.
 pub(crate) fn name(folder: &Path, manifest: &[u8]) -> Result<(), LayoutError> {
-    Ok(replace(&folder.join("index.json"), &index(vec![entry(manifest, None)?])?)?)
+    let entry = entry((MediaType::ImageManifest, manifest), None)?;
+    Ok(replace(&folder.join("index.json"), &index(vec![entry])?)?)
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::base::Base;
 use crate::closure::{self, ClosureError, Folder, Library, Over, Root as _};
+use crate::compress::Compression;
 use crate::elf::{Elf, ElfError};
 use crate::files::{FilesError, Times, files, files_but};
 use crate::image::Settings;
@@ -41,6 +42,8 @@ pub struct Request {
     pub writable: Vec<PathBuf>,
     /// Whether the rules of time zones go in.
     pub time_zones: bool,
+    /// How its layers are compressed.
+    pub compression: Compression,
     /// How it is started. Entrypoint, user, working directory and architecture are filled in where
     /// they are empty: with the base's, if it has some.
     pub settings: Settings,
@@ -64,6 +67,8 @@ pub struct Plan {
     pub base: Option<Base>,
     /// From the lowest.
     pub layers: Vec<PlannedLayer>,
+    /// How they are compressed.
+    pub compression: Compression,
     /// How it is started.
     pub settings: Settings,
 }
@@ -150,7 +155,8 @@ pub enum PlanError {
 /// Works out what goes in. Only reads. Libraries are taken from a root folder, where the base has
 /// none.
 pub fn plan(root: &Folder, request: Request) -> Result<Plan, PlanError> {
-    let Request { program, place, base, copies, writable, time_zones, mut settings } = request;
+    let Request { program, place, base, copies, writable, time_zones, compression, mut settings } =
+        request;
     let name = program.file_name().unwrap_or_default();
     let place = place.unwrap_or_else(|| Path::new("/usr/local/bin").join(name));
     let at = plain(&place).ok_or(PlanError::Place(place))?;
@@ -217,7 +223,7 @@ pub fn plan(root: &Folder, request: Request) -> Result<Plan, PlanError> {
     }
     layers.retain(|layer| !layer.entries.is_empty());
     refuse_twice(&layers)?;
-    Ok(Plan { base, layers, settings })
+    Ok(Plan { base, layers, compression, settings })
 }
 
 impl Plan {

@@ -224,6 +224,7 @@ fn is_aws_key(text: &str, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::Compression;
     use crate::layer::Entries;
     use crate::plan::PlannedLayer;
 
@@ -243,7 +244,7 @@ mod tests {
             ..Settings::default()
         };
         let layer = PlannedLayer { entries, ..PlannedLayer::default() };
-        Plan { base: None, layers: vec![layer], settings }
+        Plan { base: None, layers: vec![layer], compression: Compression::Gzip, settings }
     }
 
     fn found(plan: &Plan) -> Vec<String> {

@@ -128,13 +128,32 @@ fn among(tags: &[String]) -> String {
     if tags.is_empty() { String::new() } else { format!(" (there are {})", tags.join(", ")) }
 }
 
-/// What a layout has under a tag, or its only image; of an index of images for several processors,
-/// the one for this architecture, as Go calls it.
+/// Which images of an index are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platforms<'a> {
+    /// That for this machine's processor.
+    This,
+    /// That for an architecture, as Go calls it.
+    One(&'a str),
+    /// Each of them.
+    All,
+}
+
+/// What a name stands for, and the images that are meant by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// An index of images for several processors, or an image's manifest.
+    pub top: Descriptor,
+    /// Of an index, those that were asked for; else the image itself.
+    pub images: Vec<Descriptor>,
+}
+
+/// What a layout has under a tag, or its only image.
 pub fn find(
     folder: &Path,
     tag: Option<&str>,
-    architecture: Option<&str>,
-) -> Result<Descriptor, ReadError> {
+    platforms: Platforms<'_>,
+) -> Result<Named, ReadError> {
     let refuse = |reason: String| ReadError::NoLayout { folder: folder.to_owned(), reason };
     let json = |path: PathBuf| {
         let name = path.file_name().unwrap_or_default().display().to_string();
@@ -153,12 +172,14 @@ pub fn find(
         let tags = images.iter().copied().filter_map(tag_of).collect();
         return Err(ReadError::Which { folder: folder.to_owned(), count: images.len(), tags });
     };
-    if in_oci(found.media_type()) != MediaType::ImageIndex {
-        return Ok((*found).clone());
+    let top = (*found).clone();
+    if in_oci(top.media_type()) != MediaType::ImageIndex {
+        return Ok(Named { images: vec![top.clone()], top });
     }
-    let hex = found.as_digest_sha256().unwrap_or_default();
+    let hex = top.as_digest_sha256().unwrap_or_default();
     let index = json(folder.join("blobs/sha256").join(hex))?;
-    for_architecture(index.manifests(), architecture).cloned()
+    let images = of_index(index.manifests(), platforms)?.into_iter().cloned().collect();
+    Ok(Named { top, images })
 }
 
 /// Reads the image that is pointed to, in a folder with `blobs/sha256`.
@@ -168,21 +189,29 @@ pub fn read(folder: &Path, found: &Descriptor) -> Contents {
     reader.contents
 }
 
-/// The image of an index for an architecture; this machine's if none is said.
-pub(crate) fn for_architecture<'a>(
+/// The images of an index that are meant. What has no platform, or one that nobody knows, is
+/// something that is said of an image (attestations of `BuildKit`).
+pub(crate) fn of_index<'a>(
     images: &'a [Descriptor],
-    architecture: Option<&str>,
-) -> Result<&'a Descriptor, ReadError> {
-    let wanted = architecture.unwrap_or(match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    });
-    let platform =
-        |image: &Descriptor| image.platform().as_ref().map(|it| it.architecture().to_string());
+    platforms: Platforms<'_>,
+) -> Result<Vec<&'a Descriptor>, ReadError> {
+    let platform = |image: &Descriptor| {
+        let architecture = image.platform().as_ref().map(|it| it.architecture().to_string());
+        architecture.filter(|it| it != "unknown")
+    };
+    let wanted = match (platforms, std::env::consts::ARCH) {
+        (Platforms::All, _) => {
+            return Ok(images.iter().filter(|image| platform(image).is_some()).collect());
+        }
+        (Platforms::One(wanted), _) => wanted,
+        (Platforms::This, "x86_64") => "amd64",
+        (Platforms::This, "aarch64") => "arm64",
+        (Platforms::This, other) => other,
+    };
     let found = images.iter().find(|image| platform(image).as_deref() == Some(wanted));
-    let known = images.iter().filter_map(platform).filter(|it| it != "unknown").collect();
-    found.ok_or_else(|| ReadError::Platform { wanted: wanted.to_owned(), known })
+    let known = images.iter().filter_map(platform).collect();
+    let refuse = || ReadError::Platform { wanted: wanted.to_owned(), known };
+    found.map(|image| vec![image]).ok_or_else(refuse)
 }
 
 struct Reader<'a> {
@@ -222,7 +251,8 @@ impl Reader<'_> {
         }
         for (number, (layer, diff_id)) in manifest.layers().iter().zip(diff_ids).enumerate() {
             let what = format!("layer {}", number + 1);
-            let known = [MediaType::ImageLayerGzip, MediaType::ImageLayer];
+            let known =
+                [MediaType::ImageLayerGzip, MediaType::ImageLayerZstd, MediaType::ImageLayer];
             self.expect(&what, layer.media_type(), &known);
             if let (Ok(digest), Ok(diff_id)) = (layer.digest().to_string().parse(), diff_id.parse())
             {
@@ -302,6 +332,10 @@ impl Reader<'_> {
         let (unpacked, found) = {
             let archive: Box<dyn Read + '_> = match in_oci(at.media_type()) {
                 MediaType::ImageLayer => Box::new(&mut packed),
+                MediaType::ImageLayerZstd => match zstd::Decoder::new(&mut packed) {
+                    Ok(decoder) => Box::new(decoder),
+                    Err(error) => return self.unreadable(what, at, error.to_string()),
+                },
                 _ => Box::new(MultiGzDecoder::new(&mut packed)),
             };
             let archive = archive.take(LARGEST_LAYER);

@@ -7,6 +7,7 @@ mod what;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -14,15 +15,15 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::archive::ArchiveError;
-use crate::base::BaseError;
+use crate::base::{Base, BaseError};
 use crate::blobs::BlobError;
-use crate::build::{BuildError, Built, build};
+use crate::build::{BuildError, Built, build, joined};
 use crate::cache::{self, Cache};
 use crate::closure::Folder;
 use crate::crates::{Crate, CratesError};
 use crate::diff::diff;
 use crate::git;
-use crate::image::Image;
+use crate::image::{Bundle, Image};
 use crate::layout::LayoutError;
 use crate::materials;
 use crate::package::{Package, PackageError};
@@ -35,8 +36,9 @@ use crate::registry::pull::PullError;
 use crate::registry::referrers::AttachError;
 use crate::registry::server::Registry;
 use crate::registry::server::personality::Personality;
-use places::Places;
+use places::{Destination, Places};
 use show::HEADING;
+use what::Wanted;
 pub use what::What;
 
 /// Turns a program into a slim OCI image, without a daemon.
@@ -300,66 +302,81 @@ fn items(problems: &[impl ToString]) -> String {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     match &arguments.verb {
         Verb::Plan { what, with } => {
-            let (plan, _) = planned(what, &Places::new(with)?)?;
-            show::plan(out, &plan, what.json)?;
+            let places = Places::new(with)?;
+            for wanted in what.wanted()? {
+                show::plan(out, &planned(&wanted, &places)?, what.json)?;
+            }
         }
         Verb::Build { what, with, output, force, attest } => {
             if *attest && !output.iter().any(|place| matches!(place, Place::Registry(_))) {
                 return Err(CliError::AttestNowhere);
             }
             let places = Places::new(with)?;
-            let (plan, image, built) = built(what, &places, *force)?;
-            let delivered = places.deliver(&image, plan.base.as_ref(), output)?;
-            if *attest {
-                let crates = crates(what.package.as_deref(), what.target.as_deref())?;
+            let planned = |wanted| Ok((planned(&wanted, &places)?, wanted));
+            let plans: Vec<_> =
+                what.wanted()?.into_iter().map(planned).collect::<Result<_, CliError>>()?;
+            let destinations = destinations(&places, output, plans.iter().map(|(plan, _)| plan))?;
+            let made = plans.into_iter().map(|(plan, wanted)| {
+                let (image, built) = make(&plan, wanted.max_size, &places, &destinations, *force)?;
+                Ok(Made { wanted, plan, image, built })
+            });
+            let made: Vec<Made> = made.collect::<Result<_, CliError>>()?;
+            let bundle = Bundle::new(made.iter().map(|made| made.image.clone()).collect());
+            let bundle = bundle.map_err(BuildError::from)?;
+            let delivered = places.deliver(&bundle, output, &destinations)?;
+            for made in made.iter().filter(|_| *attest) {
+                let package = what.package.as_deref();
+                let crates = crates(package, made.wanted.target.as_deref())?;
                 for pushed in &delivered {
-                    places.attest(&plan, &image, pushed, what, crates.as_deref())?;
+                    places.attest(made, pushed, package, crates.as_deref())?;
                 }
             }
             places.cache.make_room();
-            if what.json {
-                show::json(out, &show::BuildReport { built: &built, pushed: &delivered })?;
-            } else {
-                show::built(out, &built)?;
-                show::pushed(out, &delivered)?;
-            }
+            let images = made.iter().map(|made| &made.built).collect();
+            let digest = bundle.digest();
+            let report = show::BuildReport { digest, images, pushed: &delivered };
+            if what.json { show::json(out, &report)? } else { show::built(out, &report)? }
         }
         Verb::Verify { image, with } => {
             let mut places = Places::new(with)?;
             // What is in the cache says nothing about what is in a registry.
             let fresh = tempfile::tempdir()?;
             places.cache = Cache::open(fresh.path())?;
-            let contents = places.open(image)?.read();
-            sound(image, &contents)?;
-            let (files, size) = (contents.entries.iter().count(), show::human(contents.size));
-            let digest = &contents.digest;
-            writeln!(
-                out,
-                "{HEADING}{digest}{HEADING:#} is sound: {files} entries, {size} compressed"
-            )?;
+            for contents in places.open_whole(image)?.read() {
+                sound(image, &contents)?;
+                let (files, size) = (contents.entries.iter().count(), show::human(contents.size));
+                let (digest, platform) = (&contents.digest, &contents.settings.architecture);
+                writeln!(
+                    out,
+                    "{HEADING}{digest}{HEADING:#} is sound: linux/{platform}, {files} entries, \
+                     {size} compressed"
+                )?;
+            }
         }
         Verb::Push { image, to, force, json, with } => {
             let places = Places::new(with)?;
-            let found = places.open(image)?;
+            let found = places.open_whole(image)?;
             if !force && !places.cache.could_start(found.digest()?) {
-                sound(image, &found.read())?;
+                for contents in found.read() {
+                    sound(image, &contents)?;
+                }
                 places.cache.remember(found.digest()?)?;
             }
             let pushed = places.push(&found, to)?;
             if *json { show::json(out, &pushed)? } else { show::pushed(out, &pushed)? }
         }
         Verb::Inspect { image, files, json, with } => {
-            let contents = Places::new(with)?.open(image)?.read();
+            let contents = Places::new(with)?.open(image)?.image();
             show::inspected(out, &contents, *files, *json)?;
             told(image, contents.faults.iter().map(ToString::to_string).collect())?;
         }
         Verb::Diff { before, after, json, with } => {
             let places = Places::new(with)?;
-            let changes = diff(&places.open(before)?.read(), &places.open(after)?.read());
+            let changes = diff(&places.open(before)?.image(), &places.open(after)?.image());
             show::changes(out, &changes, *json)?;
         }
         Verb::Sbom { image, package, target, with } => {
-            let contents = Places::new(with)?.open(image)?.read();
+            let contents = Places::new(with)?.open(image)?.image();
             told(image, contents.faults.iter().map(ToString::to_string).collect())?;
             let said = crates(package.as_deref(), target.as_deref())?;
             let crates = match said {
@@ -411,24 +428,78 @@ fn serve(listen: SocketAddr, folder: Option<&Path>, out: &mut dyn Write) -> Resu
     })
 }
 
-fn planned(what: &What, places: &Places<'_>) -> Result<(Plan, Option<u64>), CliError> {
-    let what::Wanted { mut request, base, lock, max_size } = what.wanted()?;
-    if let Some(base) = base {
-        request.base = Some(places.base(&base, &lock, &request.program)?);
-    }
-    Ok((plan(&Folder(what.root.clone()), request)?, max_size))
+/// An image, and what it was made of.
+struct Made {
+    wanted: Wanted,
+    plan: Plan,
+    image: Image,
+    built: Built,
 }
 
-fn built(what: &What, places: &Places<'_>, force: bool) -> Result<(Plan, Image, Built), CliError> {
-    let (plan, max_size) = planned(what, places)?;
-    let (image, built) = build(&plan, &places.cache)?;
-    if !force && !places.cache.could_start(image.digest()) {
-        let problems = preflight(&plan);
+fn planned(wanted: &Wanted, places: &Places<'_>) -> Result<Plan, CliError> {
+    let mut request = wanted.request.clone();
+    if let Some(base) = &wanted.base {
+        request.base = Some(places.base(base, &wanted.lock, wanted.architecture)?);
+    }
+    Ok(plan(&Folder(wanted.root.clone()), request)?)
+}
+
+/// Where an image goes, whose bases' layers may be there already.
+fn destinations<'a>(
+    places: &Places<'_>,
+    output: &[Place],
+    plans: impl Iterator<Item = &'a Plan>,
+) -> Result<Vec<Destination>, CliError> {
+    let bases: Vec<&Base> = plans.filter_map(|plan| plan.base.as_ref()).collect();
+    let known_in = bases.iter().find_map(|base| base.name.parse().ok());
+    let layers = bases.iter().flat_map(|base| &base.layers).map(|(_, layer)| layer.digest);
+    places.destinations(output, known_in.as_ref(), &layers.collect::<Vec<_>>())
+}
+
+/// Builds an image that may be seen and can start. Its new layers are sent on while others are still
+/// being made, as soon as it is known that nothing is wrong with it; without its manifest they are
+/// no image yet.
+fn make(
+    plan: &Plan,
+    max_size: Option<u64>,
+    places: &Places<'_>,
+    destinations: &[Destination],
+    force: bool,
+) -> Result<(Image, Built), CliError> {
+    let (made, seen) = std::sync::mpsc::channel();
+    let (ready, layers) = tokio::sync::mpsc::unbounded_channel();
+    let (cache, bars) = (&places.cache, &places.bars);
+    let (built, problems, sent) = thread::scope(|scope| {
+        let building = scope.spawn(move || {
+            let mut bar = None;
+            build(plan, cache, &mut |event| {
+                bar = show::progress(bars, &event);
+                // Who listens no more has found that something is wrong.
+                let _ = made.send(event.made());
+            })
+        });
+        let checking = scope.spawn(move || {
+            // Where nothing is new, it was looked at before.
+            seen.recv().ok()?;
+            let problems = if force { Vec::new() } else { preflight(plan) };
+            if problems.is_empty() {
+                // Who takes no more has failed.
+                let _ = seen.iter().flatten().try_for_each(|layer| ready.send(layer));
+            }
+            Some(problems)
+        });
+        let sent = places.send_early(destinations, layers);
+        (joined(building), joined(checking), sent)
+    });
+    let (image, built) = built?;
+    if !force && !cache.could_start(image.digest()) {
+        let problems = problems.unwrap_or_else(|| preflight(plan));
         if !problems.is_empty() {
             return Err(CliError::Preflight(problems));
         }
-        places.cache.remember(image.digest())?;
+        cache.remember(image.digest())?;
     }
+    sent?;
     match max_size {
         Some(most) if image.size() > most => {
             let mut files = plan.listing();
@@ -439,7 +510,7 @@ fn built(what: &What, places: &Places<'_>, force: bool) -> Result<(Plan, Image, 
             let largest = files.iter().take(5).map(line).collect();
             Err(CliError::TooLarge { size: image.size(), most, largest })
         }
-        _ => Ok((plan, image, built)),
+        _ => Ok((image, built)),
     }
 }
 

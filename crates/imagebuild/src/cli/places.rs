@@ -1,15 +1,18 @@
 //! From places and into them: layouts, archives, registries.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use oci_spec::image::{Descriptor, MediaType};
+use oci_spec::image::MediaType;
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{CliError, What, With, open_cache};
+use super::{CliError, Made, With, open_cache};
 use crate::archive::{self, Called};
 use crate::base::{Base, Lock, on};
 use crate::blobs::Blobs;
@@ -17,18 +20,17 @@ use crate::build::BuildError;
 use crate::cache::Cache;
 use crate::crates::Crate;
 use crate::digest::Digest;
-use crate::elf::Elf;
-use crate::image::{self, Image, descriptor};
+use crate::image::{self, Bundle};
+use crate::layer::Written;
 use crate::layout::{self, Layout};
 use crate::materials;
-use crate::plan::Plan;
 use crate::provenance::{self, Provenance, facts, provenance};
-use crate::read::{self, Contents};
+use crate::read::{self, Contents, Named, Platforms};
 use crate::reference::{Place, Reference};
 use crate::registry::client::{Connection, Got, Patience, RegistryError, Repository};
 use crate::registry::credentials;
 use crate::registry::pull::pull;
-use crate::registry::push::{Parcel, Pushed, push};
+use crate::registry::push::{AT_A_TIME, How, Parcel, Part, Pushed, deliver, push};
 use crate::registry::referrers::{Statement, attach};
 use crate::sbom;
 
@@ -37,25 +39,31 @@ pub(super) struct Places<'a> {
     pub(super) cache: Cache,
     with: &'a With,
     runtime: Runtime,
-    bars: MultiProgress,
+    pub(super) bars: MultiProgress,
 }
 
-/// An image that is at hand: in a folder with `blobs/sha256`.
+/// What a name stands for, at hand: in a folder with `blobs/sha256`.
 pub(super) struct Found {
     folder: PathBuf,
-    descriptor: Descriptor,
+    named: Named,
     /// Where it was pulled from.
     from: Option<Reference>,
     _unpacked: Option<TempDir>,
 }
 
 impl Found {
-    pub(super) fn read(&self) -> Contents {
-        read::read(&self.folder, &self.descriptor)
+    /// Its images.
+    pub(super) fn read(&self) -> impl Iterator<Item = Contents> {
+        self.named.images.iter().map(|image| read::read(&self.folder, image))
+    }
+
+    /// Its only image, or that for the platform that was asked for.
+    pub(super) fn image(&self) -> Contents {
+        self.read().next().unwrap_or_default()
     }
 
     pub(super) fn digest(&self) -> Result<Digest, RegistryError> {
-        let digest = self.descriptor.digest().to_string();
+        let digest = self.named.top.digest().to_string();
         digest
             .parse()
             .map_err(|error| RegistryError::Answer { what: digest, why: format!("{error}") })
@@ -64,6 +72,16 @@ impl Found {
     fn blobs(&self) -> Result<Blobs, CliError> {
         Ok(Blobs::open(&self.folder.join("blobs/sha256"))?)
     }
+}
+
+/// A repository that an image goes to.
+pub(super) struct Destination {
+    repository: Repository,
+    tags: Vec<String>,
+    /// The blobs that other repositories of the registry have.
+    elsewhere: BTreeMap<Digest, String>,
+    /// What was sent before the image was whole.
+    sent: RefCell<BTreeMap<Digest, How>>,
 }
 
 impl<'a> Places<'a> {
@@ -90,65 +108,62 @@ impl<'a> Places<'a> {
         Repository::new(reference, mounts_from, connection)
     }
 
-    /// Finds an image; one in a registry is pulled.
+    /// Finds an image for the platform that was asked for, else for this one; what is in a registry
+    /// is pulled.
     pub(super) fn open(&self, place: &Place) -> Result<Found, CliError> {
-        let architecture = self.with.platform.as_deref();
+        self.found(place, self.with.platform.as_deref().map_or(Platforms::This, Platforms::One))
+    }
+
+    /// Finds an image with all of its platforms, unless one was asked for.
+    pub(super) fn open_whole(&self, place: &Place) -> Result<Found, CliError> {
+        self.found(place, self.with.platform.as_deref().map_or(Platforms::All, Platforms::One))
+    }
+
+    fn found(&self, place: &Place, platforms: Platforms<'_>) -> Result<Found, CliError> {
         let unpacked = |file: &Path, tag: Option<&str>| {
             let folder = archive::unpack(file)?;
-            let descriptor = read::find(folder.path(), tag, architecture)?;
+            let named = read::find(folder.path(), tag, platforms)?;
             let path = folder.path().to_owned();
-            Ok(Found { folder: path, descriptor, from: None, _unpacked: Some(folder) })
+            Ok(Found { folder: path, named, from: None, _unpacked: Some(folder) })
         };
         match place {
             Place::Layout { folder, tag } => {
-                let descriptor = read::find(folder, tag.as_deref(), architecture)?;
-                let folder = folder.clone();
-                Ok(Found { folder, descriptor, from: None, _unpacked: None })
+                let named = read::find(folder, tag.as_deref(), platforms)?;
+                Ok(Found { folder: folder.clone(), named, from: None, _unpacked: None })
             }
             Place::Archive { file, tag } => unpacked(file, tag.as_deref()),
             Place::DockerArchive { file, .. } => unpacked(file, None),
-            Place::Registry(reference) => Ok(self.pulled(reference, architecture)?.0),
+            Place::Registry(reference) => self.pulled(reference, platforms),
         }
     }
 
-    /// The image, and the digest of what its name stands for.
-    fn pulled(
-        &self,
-        reference: &Reference,
-        architecture: Option<&str>,
-    ) -> Result<(Found, Digest), CliError> {
+    fn pulled(&self, reference: &Reference, platforms: Platforms<'_>) -> Result<Found, CliError> {
         let from = self.repository(reference, None)?;
-        let blobs = self.cache.blobs();
         let wanted = reference.wanted();
-        let pulled = pull(&from, &wanted, architecture, blobs, &self.bars);
-        let pulled = self.runtime.block_on(pulled)?;
-        let manifest = &pulled.manifest;
-        blobs.put(&manifest.bytes)?;
-        let kind = MediaType::from(manifest.media_type.as_str());
-        let descriptor = descriptor(kind, manifest.digest, manifest.bytes.len() as u64);
-        let found = Found {
-            folder: self.cache.folder().to_owned(),
-            descriptor: descriptor.map_err(crate::build::BuildError::from)?,
-            from: Some(reference.clone()),
-            _unpacked: None,
-        };
-        Ok((found, pulled.index))
+        let pulled = pull(&from, &wanted, platforms, self.cache.blobs(), &self.bars);
+        let named = self.runtime.block_on(pulled)?;
+        let (folder, from) = (self.cache.folder().to_owned(), Some(reference.clone()));
+        Ok(Found { folder, named, from, _unpacked: None })
     }
 
-    /// What an image for a program stands on, as the lock file has it, if it has it.
-    pub(super) fn base(&self, name: &str, lock: &Path, program: &Path) -> Result<Base, CliError> {
+    /// What an image for an architecture stands on, as the lock file has it, if it has it.
+    pub(super) fn base(
+        &self,
+        name: &str,
+        lock: &Path,
+        architecture: Option<&str>,
+    ) -> Result<Base, CliError> {
         // Without a word about its kind, it is one of a registry.
         let place: Place = match name.parse() {
             Ok(place) => place,
             Err(_) => Place::Registry(name.parse()?),
         };
-        let elf = std::fs::File::open(program).ok().and_then(|file| Elf::open(file).ok());
-        let architecture = elf.and_then(|elf| elf.machine.architecture());
+        let platforms = architecture.map_or(Platforms::This, Platforms::One);
         let Place::Registry(reference) = &place else {
-            let found = self.open(&place)?;
+            let found = self.found(&place, platforms)?;
             let digest = found.digest()?;
             self.keep(&found)?;
-            return Ok(on(place.to_string(), digest, found.read())?);
+            return Ok(on(place.to_string(), digest, found.image())?);
         };
         let mut locked = Lock::read(lock)?;
         let named = reference.to_string();
@@ -156,17 +171,18 @@ impl<'a> Places<'a> {
         if let (false, None) = (self.with.update_base, reference.digest) {
             wanted.digest = locked.get(&named);
         }
-        let (found, digest) = self.pulled(&wanted, architecture)?;
+        let found = self.pulled(&wanted, platforms)?;
+        let digest = found.digest()?;
         if reference.digest.is_none() && locked.set(&named, digest) {
             locked.write(lock)?;
         }
-        Ok(on(named, digest, found.read())?)
+        Ok(on(named, digest, found.image())?)
     }
 
     /// Takes an image's blobs into the cache, from where they go on.
     fn keep(&self, found: &Found) -> Result<(), CliError> {
         let from = found.blobs()?;
-        for (_, layer) in found.read().layers {
+        for (_, layer) in found.image().layers {
             if !self.cache.blobs().has(layer.digest, layer.size) {
                 self.cache.blobs().take(&from, layer.digest)?;
             }
@@ -174,82 +190,21 @@ impl<'a> Places<'a> {
         Ok(())
     }
 
-    /// Writes an image that was built to all places.
-    pub(super) fn deliver(
+    /// The repositories among places, each once, with all tags that it gets. Blobs that are known to
+    /// be in another repository can be taken from there by its own registry.
+    pub(super) fn destinations(
         &self,
-        image: &Image,
-        base: Option<&Base>,
         places: &[Place],
-    ) -> Result<Vec<Pushed>, CliError> {
-        let blobs = self.cache.blobs();
-        let mut layouts = Vec::new();
-        let mut registries = Vec::new();
-        // A folder that is something else is told before anything is written.
-        for place in places {
-            if let Place::Layout { folder, tag } = place {
-                layouts.push((Layout::open(folder)?, tag));
-            }
-        }
-        for (layout, tag) in layouts {
-            layout.put(image, blobs, tag.as_deref())?;
-        }
-        for place in places {
-            match place {
-                Place::Layout { .. } => {}
-                Place::Archive { file, tag } => {
-                    archive::write(file, image, blobs, Called::Tag(tag.as_deref()))?;
-                }
-                Place::DockerArchive { file, name } => {
-                    archive::write(file, image, blobs, Called::Docker(name.as_deref()))?;
-                }
-                Place::Registry(reference) => registries.push(reference.clone()),
-            }
-        }
-        if registries.is_empty() {
-            return Ok(Vec::new());
-        }
-        blobs.put(&image.config)?;
-        let known = base.and_then(|base| base.name.parse().ok());
-        let layers = base.into_iter().flat_map(|base| &base.layers);
-        let layers: Vec<Digest> = layers.map(|(_, layer)| layer.digest).collect();
-        self.send(&image.manifest, blobs, &registries, known.as_ref(), &layers)
-    }
-
-    /// Brings an image that was found to registries.
-    pub(super) fn push(&self, found: &Found, to: &[Place]) -> Result<Vec<Pushed>, CliError> {
-        let registry = |place: &Place| match place {
-            Place::Registry(reference) => Ok(reference.clone()),
-            other => Err(CliError::NoRegistry(other.to_string())),
-        };
-        let to = to.iter().map(registry).collect::<Result<Vec<_>, _>>()?;
-        let blobs = found.blobs()?;
-        let manifest = blobs.get(found.digest()?)?;
-        let all: Vec<Digest> = match &found.from {
-            Some(_) => found.read().layers.iter().map(|(_, layer)| layer.digest).collect(),
-            None => Vec::new(),
-        };
-        self.send(&manifest, &blobs, &to, found.from.as_ref(), &all)
-    }
-
-    /// To each repository once, under all of its tags. Some blobs are known to be in another
-    /// repository, from which its own registry can take them.
-    fn send(
-        &self,
-        manifest: &[u8],
-        blobs: &Blobs,
-        to: &[Reference],
         known_in: Option<&Reference>,
         known: &[Digest],
-    ) -> Result<Vec<Pushed>, CliError> {
-        let mut repositories: BTreeMap<String, (Reference, Vec<String>)> = BTreeMap::new();
-        for reference in to {
-            let (_, tags) = repositories
-                .entry(reference.name())
-                .or_insert_with(|| (reference.clone(), Vec::new()));
+    ) -> Result<Vec<Destination>, CliError> {
+        let mut repositories: BTreeMap<String, (&Reference, Vec<String>)> = BTreeMap::new();
+        for place in places {
+            let Place::Registry(reference) = place else { continue };
+            let (_, tags) = repositories.entry(reference.name()).or_insert((reference, Vec::new()));
             tags.extend(reference.tag.clone());
         }
-        let mut all = Vec::new();
-        for (reference, tags) in repositories.values() {
+        let destination = |(reference, tags): (&Reference, Vec<String>)| {
             let source = known_in.filter(|known| {
                 known.host == reference.host && known.repository != reference.repository
             });
@@ -258,25 +213,124 @@ impl<'a> Places<'a> {
             let elsewhere = source
                 .into_iter()
                 .flat_map(|name| known.iter().map(move |digest| (*digest, name.to_owned())));
-            let parcel = Parcel::new(manifest, blobs, &elsewhere.collect())?;
-            all.push(self.runtime.block_on(push(&repository, &parcel, tags, &self.bars))?);
+            let elsewhere = elsewhere.collect();
+            Ok(Destination { repository, tags, elsewhere, sent: RefCell::default() })
+        };
+        repositories.into_values().map(destination).collect()
+    }
+
+    /// Sends layers as soon as they are there, until there are no more.
+    pub(super) fn send_early<'b>(
+        &'b self,
+        to: &'b [Destination],
+        mut layers: UnboundedReceiver<Written>,
+    ) -> Result<(), RegistryError> {
+        let blobs = self.cache.blobs();
+        let send = |(to, layer): (&'b Destination, Written)| async move {
+            let Written { digest, size, .. } = layer;
+            let path = blobs.path(digest);
+            let part = Part { digest, size, path, mount_from: None, done: None };
+            let sent = deliver(&to.repository, &part, &self.bars).await?;
+            to.sent.borrow_mut().insert(digest, sent.how);
+            Ok(())
+        };
+        let layers = stream::poll_fn(move |context| layers.poll_recv(context));
+        let each = layers.flat_map(|layer| stream::iter(to.iter().map(move |to| (to, layer))));
+        self.runtime.block_on(each.map(send).buffer_unordered(AT_A_TIME).try_collect())
+    }
+
+    /// Writes a bundle that was built to all places.
+    pub(super) fn deliver(
+        &self,
+        bundle: &Bundle,
+        places: &[Place],
+        to: &[Destination],
+    ) -> Result<Vec<Pushed>, CliError> {
+        let blobs = self.cache.blobs();
+        let mut layouts = Vec::new();
+        // A folder that is something else is told before anything is written.
+        for place in places {
+            if let Place::Layout { folder, tag } = place {
+                layouts.push((Layout::open(folder)?, tag));
+            }
         }
-        Ok(all)
+        for (layout, tag) in layouts {
+            layout.put(bundle, blobs, tag.as_deref())?;
+        }
+        for place in places {
+            match place {
+                Place::Archive { file, tag } => {
+                    archive::write(file, bundle, blobs, Called::Tag(tag.as_deref()))?;
+                }
+                Place::DockerArchive { file, name } => {
+                    archive::write(file, bundle, blobs, Called::Docker(name.as_deref()))?;
+                }
+                Place::Layout { .. } | Place::Registry(_) => {}
+            }
+        }
+        if to.is_empty() {
+            return Ok(Vec::new());
+        }
+        for bytes in bundle.small() {
+            blobs.put(bytes)?;
+        }
+        let (kind, manifest) = bundle.top();
+        self.send(&kind, manifest, blobs, to)
+    }
+
+    /// Brings what was found to registries.
+    pub(super) fn push(&self, found: &Found, to: &[Place]) -> Result<Vec<Pushed>, CliError> {
+        if let Some(other) = to.iter().find(|place| !matches!(place, Place::Registry(_))) {
+            return Err(CliError::NoRegistry(other.to_string()));
+        }
+        let blobs = found.blobs()?;
+        // Of an index, one image may have been asked for.
+        let wanted = match (&self.with.platform, found.named.images.as_slice()) {
+            (Some(_), [image]) => image,
+            _ => &found.named.top,
+        };
+        let digest = wanted.digest().to_string().parse();
+        let manifest = blobs.get(digest.unwrap_or(found.digest()?))?;
+        let kind = wanted.media_type();
+        let mut parcel = Parcel::new(kind, &manifest, &blobs, &BTreeMap::new())?;
+        let known: Vec<Digest> = match &found.from {
+            Some(_) => parcel.parts().map(|part| part.digest).collect(),
+            None => Vec::new(),
+        };
+        let to = self.destinations(to, found.from.as_ref(), &known)?;
+        self.send(kind, &manifest, &blobs, &to)
+    }
+
+    fn send(
+        &self,
+        kind: &MediaType,
+        manifest: &[u8],
+        blobs: &Blobs,
+        to: &[Destination],
+    ) -> Result<Vec<Pushed>, CliError> {
+        let send = |to: &Destination| {
+            let mut parcel = Parcel::new(kind, manifest, blobs, &to.elsewhere)?;
+            for part in parcel.parts() {
+                part.done = to.sent.borrow().get(&part.digest).copied();
+            }
+            let push = push(&to.repository, &parcel, &to.tags, &self.bars);
+            Ok(self.runtime.block_on(push)?)
+        };
+        to.iter().map(send).collect()
     }
 
     /// Puts beside an image in a registry what it is made of, and how it was built.
     pub(super) fn attest(
         &self,
-        plan: &Plan,
-        image: &Image,
+        made: &Made,
         pushed: &Pushed,
-        what: &What,
+        package: Option<&str>,
         crates: Option<&[Crate]>,
     ) -> Result<(), CliError> {
+        let Made { wanted, plan, image, .. } = made;
         let blobs = self.cache.blobs();
-        blobs.put(&image.config)?;
-        blobs.put(&image.manifest)?;
-        let entry = layout::entry(&image.manifest, None).map_err(BuildError::from)?;
+        let top = (MediaType::ImageManifest, image.manifest.as_slice());
+        let entry = layout::entry(top, None).map_err(BuildError::from)?;
         let contents = read::read(self.cache.folder(), &entry);
         let own = materials::own_crates(&contents)?;
         let crates = own.as_deref().or(crates).ok_or(CliError::NoCrates)?;
@@ -286,23 +340,23 @@ impl<'a> Places<'a> {
             version: plan.settings.annotations.get(version).cloned(),
             created: plan.settings.created,
         };
-        let bill = materials::bill(&contents, &called, crates, &what.root);
+        let bill = materials::bill(&contents, &called, crates, &wanted.root);
         let provenance = provenance(&Provenance {
-            subjects: vec![(pushed.repository.clone(), pushed.digest)],
-            package: what.package.clone(),
-            target: what.target.clone(),
+            subjects: vec![(pushed.repository.clone(), image.digest())],
+            package: package.map(ToOwned::to_owned),
+            target: wanted.target.clone(),
             settings: plan.settings.clone(),
             base: plan.base.as_ref().map(|base| (base.name.clone(), base.digest)),
             lock: std::fs::read("Cargo.lock").ok().map(|bytes| Digest::of(&bytes)),
             facts: facts(Path::new("."), |name| std::env::var(name).ok()),
             ..Provenance::default()
         });
-        let reference: Reference = format!("{}@{}", pushed.repository, pushed.digest).parse()?;
+        let reference: Reference = format!("{}@{}", pushed.repository, image.digest()).parse()?;
         let repository = self.repository(&reference, None)?;
         let subject = Got {
             bytes: image.manifest.clone(),
             media_type: MediaType::ImageManifest.to_string(),
-            digest: pushed.digest,
+            digest: image.digest(),
         };
         let created = [("org.opencontainers.image.created", image::time(plan.settings.created))];
         let created = created.each_ref().map(|(key, value)| (*key, value.as_str()));

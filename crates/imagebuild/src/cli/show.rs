@@ -1,10 +1,12 @@
 //! What people and programs are shown.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
+use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
 
-use crate::build::Built;
+use crate::build::{Built, Event};
 use crate::diff::{Change, Kind, Subject};
 use crate::digest::Digest;
 use crate::image::Settings;
@@ -43,13 +45,44 @@ pub(super) fn plan(out: &mut dyn Write, plan: &Plan, json: bool) -> io::Result<(
     Ok(())
 }
 
-pub(super) fn built(out: &mut dyn Write, built: &Built) -> io::Result<()> {
-    for layer in &built.layers {
-        let (files, size) = (human(layer.files), human(layer.size));
-        let (name, digest) = (&layer.name, &layer.digest);
-        writeln!(out, "{name:20} {files:>10} → {size:>10}  {ASIDE}{digest}{ASIDE:#}")?;
+pub(super) fn built(out: &mut dyn Write, report: &BuildReport<'_>) -> io::Result<()> {
+    let several = report.images.len() > 1;
+    for built in &report.images {
+        if several {
+            writeln!(out, "{HEADING}{}{HEADING:#}", built.platform)?;
+        }
+        for layer in &built.layers {
+            let (files, size) = (human(layer.files), human(layer.size));
+            let (name, digest) = (&layer.name, &layer.digest);
+            writeln!(out, "{name:20} {files:>10} → {size:>10}  {ASIDE}{digest}{ASIDE:#}")?;
+        }
+        writeln!(out, "{HEADING}{}{HEADING:#}  {} compressed", built.digest, human(built.size))?;
     }
-    writeln!(out, "{HEADING}{}{HEADING:#}  {} compressed", built.digest, human(built.size))
+    if several {
+        writeln!(out, "{HEADING}{}{HEADING:#}  lists them", report.digest)?;
+    }
+    pushed(out, report.pushed)
+}
+
+/// A sign that a layer is being made, on a terminal, until it is dropped.
+pub(super) fn progress(bars: &MultiProgress, event: &Event<'_>) -> Option<Progress> {
+    let Event::Making(name, size) = event else { return None };
+    if bars.is_hidden() {
+        return None;
+    }
+    let bar = bars.add(ProgressBar::new_spinner());
+    bar.set_message(format!("compressing {name} ({})", human(*size)));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    Some(Progress(bar))
+}
+
+/// See [`progress`].
+pub(super) struct Progress(ProgressBar);
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
@@ -69,13 +102,16 @@ pub(super) fn human(bytes: u64) -> String {
 /// What a build says as JSON.
 #[derive(Serialize)]
 pub(super) struct BuildReport<'a> {
-    #[serde(flatten)]
-    pub(super) built: &'a Built,
+    /// Of what the image's name stands for.
+    pub(super) digest: Digest,
+    /// By the order in which their programs were named.
+    pub(super) images: Vec<&'a Built>,
     /// What became of it in registries.
     #[serde(skip_serializing_if = "<[Pushed]>::is_empty")]
     pub(super) pushed: &'a [Pushed],
 }
 
+/// What became of pushes.
 pub(super) fn pushed(out: &mut dyn Write, all: &[Pushed]) -> io::Result<()> {
     for pushed in all {
         let Pushed { repository, digest, tags, unchanged, blobs, .. } = pushed;

@@ -1,12 +1,15 @@
 //! What somebody wants in an image: flags and a package's configuration → a request.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::CliError;
 use crate::base::Base;
+use crate::compress::Compression;
 use crate::config::Config;
+use crate::elf::Elf;
 use crate::files::Times;
 use crate::git;
 use crate::image::Settings;
@@ -19,12 +22,13 @@ pub struct What {
     /// The package whose program is built for the image, and whose Cargo.toml says what else is in it
     #[arg(short, long, value_name = "NAME", required_unless_present = "binary")]
     pub(super) package: Option<String>,
-    /// A program that is there already
+    /// A program that is there already; said more than once, for several kinds of processors, it is
+    /// one image for all of them
     #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
-    /// The target that the program is built for, as rustc calls it
+    binary: Vec<PathBuf>,
+    /// The target that the program is built for, as rustc calls it; may be said more than once, too
     #[arg(long, value_name = "TRIPLE", conflicts_with = "binary")]
-    pub(super) target: Option<String>,
+    target: Vec<String>,
     /// Where it goes in the image [default: /usr/local/bin/NAME]
     #[arg(long, value_name = "PATH")]
     place: Option<PathBuf>,
@@ -62,6 +66,9 @@ pub struct What {
     /// Put the rules of time zones in
     #[arg(long)]
     time_zones: bool,
+    /// How layers are compressed [default: gzip]
+    #[arg(long, value_enum)]
+    compression: Option<Compression>,
     /// Said of the image: a label of its configuration
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     label: Vec<String>,
@@ -71,18 +78,33 @@ pub struct What {
     /// The most that the image may have, compressed, such as "12 MiB"
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Where shared libraries are taken from: the root of another system
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub(super) root: PathBuf,
+    /// Where shared libraries are taken from, for all programs or those of a platform: the root of
+    /// another system [default: /]
+    #[arg(long = "root", value_name = "[OS/ARCH=]DIR", value_parser = root)]
+    roots: Vec<Root>,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// What flags and configuration say together.
+/// Where libraries are taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Root {
+    /// For programs of this architecture; else for all.
+    architecture: Option<String>,
+    folder: PathBuf,
+}
+
+/// What flags and configuration say together of one program.
 pub(super) struct Wanted {
     /// But for the base.
     pub(super) request: Request,
+    /// The target that it was built for, if one was named.
+    pub(super) target: Option<String>,
+    /// What it is for, as Go calls it, if that is known.
+    pub(super) architecture: Option<&'static str>,
+    /// Where libraries are taken from.
+    pub(super) root: PathBuf,
     /// What it stands on.
     pub(super) base: Option<String>,
     /// Where the digests of bases are written down.
@@ -92,14 +114,37 @@ pub(super) struct Wanted {
 }
 
 impl What {
-    /// What the flags say wins over what the package says; lists are taken together.
-    pub(super) fn wanted(&self) -> Result<Wanted, CliError> {
+    /// One for each program. What the flags say wins over what the package says; lists are taken
+    /// together.
+    pub(super) fn wanted(&self) -> Result<Vec<Wanted>, CliError> {
         let package = self.package.as_deref().map(Package::find).transpose()?;
-        let program = match (&self.binary, &package) {
-            (Some(binary), _) => binary.clone(),
-            (None, Some(package)) => package.build(self.target.as_deref())?,
-            (None, None) => return Err(CliError::Nothing),
+        let build = |target: Option<&String>| match &package {
+            Some(package) => Ok((package.build(target.map(String::as_str))?, target.cloned())),
+            None => Err(CliError::Nothing),
         };
+        let programs: Vec<(PathBuf, Option<String>)> = if !self.binary.is_empty() {
+            self.binary.iter().map(|binary| (binary.clone(), None)).collect()
+        } else if self.target.is_empty() {
+            vec![build(None)?]
+        } else {
+            self.target.iter().map(|target| build(Some(target))).collect::<Result<_, _>>()?
+        };
+        let one = |(program, target)| self.one(package.clone(), program, target);
+        programs.into_iter().map(one).collect()
+    }
+
+    fn one(
+        &self,
+        package: Option<Package>,
+        program: PathBuf,
+        target: Option<String>,
+    ) -> Result<Wanted, CliError> {
+        let elf = File::open(&program).ok().and_then(|file| Elf::open(file).ok());
+        let architecture = elf.and_then(|elf| elf.machine.architecture());
+        let for_it = |root: &&Root| root.architecture.is_none();
+        let for_its_kind = |root: &&Root| root.architecture.as_deref() == architecture;
+        let root = self.roots.iter().find(for_its_kind).or_else(|| self.roots.iter().find(for_it));
+        let root = root.map_or_else(|| PathBuf::from("/"), |root| root.folder.clone());
         let folder = package.as_ref().map(|package| package.folder.clone()).unwrap_or_default();
         let workspace = package.as_ref().map(|it| it.workspace.clone()).unwrap_or_default();
         let about = package.as_ref().map(|package| package.about.clone()).unwrap_or_default();
@@ -116,11 +161,15 @@ impl What {
             copies: of_package.chain(self.copies.iter().cloned()).collect(),
             writable: config.writable.into_iter().chain(self.writable.iter().cloned()).collect(),
             time_zones: config.time_zones || self.time_zones,
+            compression: self.compression.unwrap_or(config.compression),
             settings,
         };
         let max_size = config.max_size.as_deref().map(|text| checked(text, size)).transpose()?;
         Ok(Wanted {
             request,
+            target,
+            architecture,
+            root,
             base: self.base.clone().or(config.base),
             lock: workspace.join("image.lock"),
             max_size: self.max_size.or(max_size),
@@ -217,6 +266,16 @@ fn from_to(text: &str) -> Result<Copy, String> {
     }
 }
 
+fn root(text: &str) -> Result<Root, String> {
+    match text.split_once('=') {
+        Some((platform, folder)) if !folder.is_empty() => {
+            let architecture = Some(super::architecture(platform)?);
+            Ok(Root { architecture, folder: folder.into() })
+        }
+        _ => Ok(Root { architecture: None, folder: text.into() }),
+    }
+}
+
 fn variable(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
@@ -275,6 +334,17 @@ mod tests {
         assert_eq!((size("12 MiB"), size("7"), size("1GiB")), (Ok(12 << 20), Ok(7), Ok(1 << 30)));
         assert!(size("12 MB").is_err() && size("").is_err() && size("0").is_err());
         assert!(size("99999999999999999 GiB").is_err());
+    }
+
+    #[test]
+    fn roots_may_be_for_a_platform() {
+        let of = |architecture: Option<&str>, folder: &str| {
+            let architecture = architecture.map(ToOwned::to_owned);
+            Ok(Root { architecture, folder: folder.into() })
+        };
+        assert_eq!(root("/a"), of(None, "/a"));
+        assert_eq!(root("linux/arm64=/a"), of(Some("arm64"), "/a"));
+        assert!(root("arm64=/a").is_err());
     }
 
     #[test]

@@ -8,13 +8,11 @@ use indicatif::MultiProgress;
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType};
 
 use super::client::{Got, RegistryError, Repository};
-use super::push::watched;
-use crate::blobs::Blobs;
+use super::push::{AT_A_TIME, watched};
+use crate::blobs::{BlobError, Blobs};
 use crate::digest::Digest;
-use crate::read::{ReadError, for_architecture, in_oci};
-
-/// So many blobs are got at a time.
-const AT_A_TIME: usize = 4;
+use crate::image::{ImageError, descriptor};
+use crate::read::{Named, Platforms, ReadError, in_oci, of_index};
 
 /// Why an image was not pulled.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +23,12 @@ pub enum PullError {
     /// See there.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// See there.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// See there.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// There is no such image.
     #[error("there is no image {0}")]
     Absent(String),
@@ -38,37 +42,47 @@ pub enum PullError {
     },
 }
 
-/// An image whose blobs were pulled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pulled {
-    /// Of what the name stands for: an index of images for several processors, or the image.
-    pub index: Digest,
-    /// The image's manifest.
-    pub manifest: Got,
-}
-
-/// Pulls the image for an architecture (as Go calls it; this machine's if none is said) into a
-/// folder of blobs; those that are there already are not got again.
+/// Pulls what a name stands for, with the images of an index that are meant, into a folder of blobs;
+/// those that are there already are not got again. With all of them goes what an index lists
+/// besides, so that it can be pushed elsewhere as it is.
 pub async fn pull(
     from: &Repository,
     reference: &str,
-    architecture: Option<&str>,
+    platforms: Platforms<'_>,
     blobs: &Blobs,
     bars: &MultiProgress,
-) -> Result<Pulled, PullError> {
+) -> Result<Named, PullError> {
     let name = || format!("{}:{reference}", from.shown());
-    let no_image = |why: String| PullError::NoImage { name: name(), why };
     let got = from.get_manifest(reference).await?.ok_or_else(|| PullError::Absent(name()))?;
-    let index = got.digest;
-    let kind = in_oci(&MediaType::from(got.media_type.as_str()));
-    let manifest = if kind == MediaType::ImageIndex {
-        let index: ImageIndex =
-            serde_json::from_slice(&got.bytes).map_err(|error| no_image(error.to_string()))?;
-        let found = for_architecture(index.manifests(), architecture)?.digest().to_string();
-        from.get_manifest(&found).await?.ok_or(PullError::Absent(found))?
-    } else {
-        got
-    };
+    let kind = MediaType::from(got.media_type.as_str());
+    let top = descriptor(kind.clone(), got.digest, got.bytes.len() as u64)?;
+    blobs.put(&got.bytes)?;
+    if in_oci(&kind) != MediaType::ImageIndex {
+        image(from, &name(), &got, blobs, bars).await?;
+        return Ok(Named { images: vec![top.clone()], top });
+    }
+    let index: ImageIndex = serde_json::from_slice(&got.bytes)
+        .map_err(|error| PullError::NoImage { name: name(), why: error.to_string() })?;
+    let images: Vec<Descriptor> =
+        of_index(index.manifests(), platforms)?.into_iter().cloned().collect();
+    let wanted = if platforms == Platforms::All { index.manifests() } else { &images };
+    for listed in wanted {
+        let digest = listed.digest().to_string();
+        let got = from.get_manifest(&digest).await?.ok_or(PullError::Absent(digest))?;
+        blobs.put(&got.bytes)?;
+        image(from, &name(), &got, blobs, bars).await?;
+    }
+    Ok(Named { top, images })
+}
+
+async fn image(
+    from: &Repository,
+    name: &str,
+    manifest: &Got,
+    blobs: &Blobs,
+    bars: &MultiProgress,
+) -> Result<(), PullError> {
+    let no_image = |why: String| PullError::NoImage { name: name.to_owned(), why };
     let parsed: ImageManifest =
         serde_json::from_slice(&manifest.bytes).map_err(|error| no_image(error.to_string()))?;
     let wanted = parsed.layers().iter().chain([parsed.config()]);
@@ -80,8 +94,7 @@ pub async fn pull(
     }
     parts.dedup();
     let got = parts.iter().map(|(digest, it)| get(from, *digest, it, blobs, bars));
-    stream::iter(got).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
-    Ok(Pulled { index, manifest })
+    stream::iter(got).buffer_unordered(AT_A_TIME).try_collect::<()>().await
 }
 
 async fn get(

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use oci_spec::image::{Descriptor, ImageManifest};
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType};
 use serde::Serialize;
 
 use super::client::{Mount, RegistryError, Repository};
 use crate::blobs::Blobs;
 use crate::digest::Digest;
+use crate::read::in_oci;
 
 /// So many blobs are sent at a time: more gain nothing, and some registries end connections then
 /// (dotnet/sdk-container-builds#279).
-const AT_A_TIME: usize = 4;
+pub(crate) const AT_A_TIME: usize = 4;
 
 /// What a registry is to hold.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Parcel {
     pub media_type: String,
     /// The blobs that it names, and where they are.
     pub blobs: Vec<Part>,
+    /// The images that it lists, if it is an index.
+    pub images: Vec<Parcel>,
 }
 
 /// A blob of a parcel.
@@ -41,6 +44,8 @@ pub struct Part {
     pub path: PathBuf,
     /// Another repository of the same registry that has it.
     pub mount_from: Option<String>,
+    /// What was done for it already.
+    pub done: Option<How>,
 }
 
 /// What became of a push.
@@ -88,39 +93,64 @@ pub enum How {
 }
 
 impl Parcel {
-    /// A manifest and what it names, whose blobs are in a folder. Those that another repository of
-    /// the registry has are named with it.
+    /// A manifest or index and what it names, whose blobs are in a folder. Those that another
+    /// repository of the registry has are named with it.
     pub fn new(
+        media_type: &MediaType,
         manifest: &[u8],
         blobs: &Blobs,
         elsewhere: &BTreeMap<Digest, String>,
     ) -> Result<Self, RegistryError> {
-        let refuse = |why: String| RegistryError::Answer { what: "the manifest".to_owned(), why };
+        let mut parcel = Self {
+            manifest: manifest.to_vec(),
+            media_type: media_type.to_string(),
+            blobs: Vec::new(),
+            images: Vec::new(),
+        };
+        if in_oci(media_type) == MediaType::ImageIndex {
+            let index: ImageIndex =
+                serde_json::from_slice(manifest).map_err(|error| refuse(error.to_string()))?;
+            for image in index.manifests() {
+                let manifest = blobs.get(digest(image)?);
+                let manifest = manifest.map_err(|error| refuse(error.to_string()))?;
+                parcel.images.push(Self::new(image.media_type(), &manifest, blobs, elsewhere)?);
+            }
+            return Ok(parcel);
+        }
         let parsed: ImageManifest =
             serde_json::from_slice(manifest).map_err(|error| refuse(error.to_string()))?;
-        let part = |descriptor: &Descriptor| {
-            let digest = descriptor.digest().to_string();
-            let digest: Digest =
-                digest.parse().map_err(|_| refuse(format!("{digest:?} is no digest")))?;
-            Ok(Part {
+        for descriptor in parsed.layers().iter().chain([parsed.config()]) {
+            let digest = digest(descriptor)?;
+            parcel.blobs.push(Part {
                 digest,
                 size: descriptor.size(),
                 path: blobs.path(digest),
                 mount_from: elsewhere.get(&digest).cloned(),
-            })
-        };
-        let named = parsed.layers().iter().chain([parsed.config()]);
-        let mut parts = named.map(part).collect::<Result<Vec<_>, RegistryError>>()?;
-        parts.sort_by_key(|part| part.digest);
-        parts.dedup();
-        let media_type = parsed.media_type().clone();
-        let media_type =
-            media_type.unwrap_or(oci_spec::image::MediaType::ImageManifest).to_string();
-        Ok(Self { manifest: manifest.to_vec(), media_type, blobs: parts })
+                done: None,
+            });
+        }
+        parcel.blobs.sort_by_key(|part| part.digest);
+        parcel.blobs.dedup();
+        Ok(parcel)
+    }
+
+    /// All of its blobs, and those of the images that it lists.
+    pub fn parts(&mut self) -> Box<dyn Iterator<Item = &mut Part> + '_> {
+        Box::new(self.blobs.iter_mut().chain(self.images.iter_mut().flat_map(Self::parts)))
     }
 }
 
-/// Pushes it under these tags, or under its digest alone. Bars are drawn for what is sent.
+fn refuse(why: String) -> RegistryError {
+    RegistryError::Answer { what: "the manifest".to_owned(), why }
+}
+
+fn digest(descriptor: &Descriptor) -> Result<Digest, RegistryError> {
+    let digest = descriptor.digest().to_string();
+    digest.parse().map_err(|_| refuse(format!("{digest:?} is no digest")))
+}
+
+/// Pushes it under these tags, or under its digest alone; what it lists goes first. Bars are drawn
+/// for what is sent.
 pub async fn push(
     to: &Repository,
     parcel: &Parcel,
@@ -139,9 +169,15 @@ pub async fn push(
     let mut blobs = Vec::new();
     let mut keeps_referrers = None;
     if !missing.is_empty() {
+        for image in &parcel.images {
+            let pushed = Box::pin(push(to, image, &[], bars)).await?;
+            blobs.extend(pushed.blobs);
+        }
         let sent = parcel.blobs.iter().map(|part| deliver(to, part, bars));
-        blobs = stream::iter(sent).buffer_unordered(AT_A_TIME).try_collect().await?;
+        let sent = stream::iter(sent).buffer_unordered(AT_A_TIME);
+        blobs.extend(sent.try_collect::<Vec<_>>().await?);
         blobs.sort_by_key(|blob: &PushedBlob| blob.digest);
+        blobs.dedup_by_key(|blob| blob.digest);
         for name in &missing {
             let put = to.put_manifest(name, &parcel.media_type, &parcel.manifest).await?;
             keeps_referrers = Some(put.keeps_referrers);
@@ -152,14 +188,18 @@ pub async fn push(
     Ok(Pushed { repository, digest, tags, unchanged, blobs, requests, keeps_referrers })
 }
 
-async fn deliver(
+/// Sees to it that a blob is there.
+pub async fn deliver(
     to: &Repository,
     part: &Part,
     bars: &MultiProgress,
 ) -> Result<PushedBlob, RegistryError> {
-    let Part { digest, size, path, mount_from } = part;
+    let Part { digest, size, path, mount_from, .. } = part;
     let (digest, size) = (*digest, *size);
     let done = |how| Ok(PushedBlob { digest, size, how });
+    if let Some(how) = part.done {
+        return done(how);
+    }
     if to.has_blob(digest).await? {
         return done(How::Reused);
     }

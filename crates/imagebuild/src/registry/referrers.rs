@@ -71,7 +71,8 @@ pub async fn attach(
     for bytes in [EMPTY, statement.bytes] {
         blobs.put(bytes)?;
     }
-    let parcel = Parcel::new(&manifest, blobs, &BTreeMap::new())?;
+    let kind = MediaType::ImageManifest;
+    let parcel = Parcel::new(&kind, &manifest, blobs, &BTreeMap::new())?;
     let pushed = push(to, &parcel, &[], bars).await?;
     if pushed.keeps_referrers == Some(false) {
         let mut entry = described(&parcel.media_type, &manifest);

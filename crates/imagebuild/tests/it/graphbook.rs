@@ -22,10 +22,14 @@ fn image() -> TempDir {
     let mut command = support::imagebuild();
     command.current_dir(root).args(["build", "-p", "app", "-o", &output, "--json"]);
     let built: Value = serde_json::from_str(&succeeds(&mut command)).unwrap();
-    let names: Vec<&str> =
-        built["layers"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = built["images"][0]["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["libraries", "migrations", "program"]);
-    let size = built["size"].as_u64().unwrap();
+    let size = built["images"][0]["size"].as_u64().unwrap();
     assert!(size <= MOST, "{size} bytes");
     folder
 }

@@ -153,8 +153,11 @@ fn one_changed_file_makes_one_layer_anew() {
     let after = build(folder.path(), "oci:out:2");
     assert_ne!(before["digest"], after["digest"]);
     let changed: Vec<&Value> = (0..3)
-        .filter(|layer| before["layers"][layer]["digest"] != after["layers"][layer]["digest"])
-        .map(|layer| &after["layers"][layer]["name"])
+        .filter(|layer| {
+            before["images"][0]["layers"][layer]["digest"]
+                != after["images"][0]["layers"][layer]["digest"]
+        })
+        .map(|layer| &after["images"][0]["layers"][layer]["name"])
         .collect();
     assert_eq!(changed, ["site"]);
     // Two outputs are the same image.

@@ -10,6 +10,7 @@ mod closure;
 mod graphbook;
 mod image;
 mod package;
+mod platforms;
 mod provenance;
 mod registry;
 mod sbom;

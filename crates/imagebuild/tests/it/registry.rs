@@ -1,5 +1,6 @@
 //! To registries and back, through a registry that counts what it is asked and goes wrong on demand.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,6 +17,7 @@ use imagebuild::registry::push::{How, Parcel, Part, Pushed, push};
 use imagebuild::registry::server::personality::{Credentials, Fault, Mounts, Personality, What};
 use imagebuild::registry::server::{Registry, Seen};
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use oci_spec::image::MediaType;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -24,8 +26,8 @@ use tokio::sync::oneshot;
 use crate::support::{self, IMAGEBUILD, fails, is_installed, succeeds};
 
 /// A registry on a thread of its own, until this is dropped.
-struct Served {
-    registry: Registry,
+pub(crate) struct Served {
+    pub(crate) registry: Registry,
     address: SocketAddr,
     folder: TempDir,
     end: Option<oneshot::Sender<()>>,
@@ -33,7 +35,7 @@ struct Served {
 }
 
 impl Served {
-    fn new(personality: Personality) -> Self {
+    pub(crate) fn new(personality: Personality) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::open(folder.path(), personality).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -52,7 +54,7 @@ impl Served {
         Self { registry, address, folder, end: Some(end), thread: Some(thread) }
     }
 
-    fn reference(&self, name: &str) -> String {
+    pub(crate) fn reference(&self, name: &str) -> String {
         format!("docker://{}/{name}", self.address)
     }
 
@@ -61,7 +63,7 @@ impl Served {
     }
 
     /// Method and path of each request since the last time.
-    fn requests(&self) -> Vec<Seen> {
+    pub(crate) fn requests(&self) -> Vec<Seen> {
         let seen = self.registry.requests();
         self.registry.forget_requests();
         seen
@@ -75,11 +77,11 @@ impl Drop for Served {
     }
 }
 
-fn count(seen: &[Seen], method: &str, path: &str) -> usize {
+pub(crate) fn count(seen: &[Seen], method: &str, path: &str) -> usize {
     seen.iter().filter(|it| it.method == method && it.path.contains(path)).count()
 }
 
-fn received(seen: &[Seen]) -> u64 {
+pub(crate) fn received(seen: &[Seen]) -> u64 {
     seen.iter().map(|it| it.received).sum()
 }
 
@@ -152,7 +154,11 @@ fn an_image_that_was_damaged_in_a_registry_is_not_sound() {
     let place = served.reference("a/site:1");
     let image = built(build(folder.path()).args(["-o", &place]));
     succeeds(support::imagebuild().args(["verify", &place]));
-    let digest = image["layers"][1]["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+    let digest = image["images"][0]["layers"][1]["digest"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("sha256:")
+        .unwrap();
     let blob = served.folder.path().join("blobs/sha256").join(digest);
     let mut bytes = std::fs::read(&blob).unwrap();
     bytes[4] ^= 1;
@@ -234,7 +240,8 @@ fn image(content: &[u8]) -> Pushing {
         }],
     });
     let manifest = manifest.to_string().into_bytes();
-    let parcel = Parcel::new(&manifest, &blobs, &std::collections::BTreeMap::new()).unwrap();
+    let parcel =
+        Parcel::new(&MediaType::ImageManifest, &manifest, &blobs, &BTreeMap::new()).unwrap();
     Pushing { digest: layer, blobs, parcel, _folder: folder }
 }
 
@@ -509,13 +516,18 @@ fn an_image_stands_on_a_base_that_is_written_down() {
     };
     let image = on_it(&[]);
     assert_eq!(
-        image["layers"].as_array().unwrap().iter().map(|it| &it["name"]).collect::<Vec<_>>(),
+        image["images"][0]["layers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| &it["name"])
+            .collect::<Vec<_>>(),
         ["site", "program"],
         "libraries and system files are the base's"
     );
     let blobs = image["pushed"][0]["blobs"].as_array().unwrap();
     let mounted = blobs.iter().filter(|blob| blob["how"] == "mounted").count();
-    assert_eq!(mounted, first["layers"].as_array().unwrap().len(), "{blobs:?}");
+    assert_eq!(mounted, first["images"][0]["layers"].as_array().unwrap().len(), "{blobs:?}");
     let inspect = ["inspect", &served.reference("a/site:1"), "--json"].map(ToOwned::to_owned);
     let inspected: Value =
         serde_json::from_str(&succeeds(support::imagebuild().args(inspect))).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use imagebuild::layer::Node;
-use imagebuild::read::{Contents, find, read};
+use imagebuild::read::{Contents, Platforms, find, read};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,7 +38,8 @@ fn blob(folder: &Path, digest: &Value) -> PathBuf {
 
 fn contents(folder: &Path) -> Contents {
     let folder = folder.join("out");
-    read(&folder, &find(&folder, Some("1"), None).unwrap())
+    let found = find(&folder, Some("1"), Platforms::This).unwrap();
+    read(&folder, &found.top)
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn what_was_built_is_sound_and_is_what_was_planned() {
     assert!(text.starts_with(&format!("{} is sound", built["digest"].as_str().unwrap())), "{text}");
     assert_eq!(verify(folder.path(), "oci:out").unwrap(), text, "the only one");
     let contents = contents(folder.path());
-    assert_eq!(contents.size, built["size"].as_u64().unwrap());
+    assert_eq!(contents.size, built["images"][0]["size"].as_u64().unwrap());
     let page = contents.entries.get("/srv/site/index.html").unwrap();
     assert_eq!(page.node, Node::Bytes(b"<h1>Hello</h1>".to_vec()));
     assert_eq!(contents.settings.user, "65532:65532");
@@ -85,7 +86,7 @@ fn another_program_carries_it_and_it_stays_the_same() {
 #[test]
 fn every_damage_is_told() {
     let (folder, built) = layout();
-    let layer = blob(folder.path(), &built["layers"][1]["digest"]);
+    let layer = blob(folder.path(), &built["images"][0]["layers"][1]["digest"]);
     let whole = fs::read(&layer).unwrap();
     let manifest = blob(folder.path(), &built["digest"]);
     let damaged = |path: &Path, bytes: &[u8], expected: &str| {
@@ -125,12 +126,12 @@ fn with_layer(folder: &Path, built: &Value, entries: &[(&str, tar::EntryType, &s
         header.set_cksum();
         archive.append(&header, std::io::empty()).unwrap();
     }
-    let path = blob(folder, &built["layers"][2]["digest"]);
+    let path = blob(folder, &built["images"][0]["layers"][2]["digest"]);
     fs::write(path, archive.into_inner().unwrap()).unwrap();
     // It is no gzip any more, which a reader must not mind.
     let manifest = blob(folder, &built["digest"]);
     let text = fs::read_to_string(&manifest).unwrap();
-    let digest = built["layers"][2]["digest"].as_str().unwrap();
+    let digest = built["images"][0]["layers"][2]["digest"].as_str().unwrap();
     let at = text.find(digest).unwrap();
     let (before, after) = text.split_at(at);
     let after = after.replacen("layer.v1.tar+gzip", "layer.v1.tar", 1);
@@ -182,7 +183,7 @@ proptest! {
         let folder = folder.path();
         let digest = match which {
             3 => &built["digest"],
-            layer => &built["layers"][layer]["digest"],
+            layer => &built["images"][0]["layers"][layer]["digest"],
         };
         let path = blob(folder, digest);
         let whole = fs::read(&path).unwrap();
