@@ -35,7 +35,7 @@ impl Base {
     pub(crate) fn settle(&self, settings: &mut Settings) {
         let own = &self.settings;
         if settings.user.is_empty() {
-            settings.user = self.numbers(&own.user);
+            settings.user = numbers(&self.entries, &own.user);
         }
         if settings.working_dir.is_empty() {
             settings.working_dir.clone_from(&own.working_dir);
@@ -57,21 +57,21 @@ impl Base {
             settings.annotations.insert(format!("org.opencontainers.image.base.{key}"), value);
         }
     }
+}
 
-    /// `UID:GID` of a user by name, as the base's own `/etc/passwd` has it (passwd(5)).
-    fn numbers(&self, user: &str) -> String {
-        let file = self.entries.get("/etc/passwd").map(|entry| &entry.node);
-        let Some(Node::Bytes(bytes)) = file else { return user.to_owned() };
-        let text = String::from_utf8_lossy(bytes);
-        let found = text.lines().find_map(|line| {
-            let fields: Vec<&str> = line.split(':').collect();
-            match fields.as_slice() {
-                [name, _, uid, gid, ..] if *name == user => Some(format!("{uid}:{gid}")),
-                _ => None,
-            }
-        });
-        found.unwrap_or_else(|| user.to_owned())
-    }
+/// `UID:GID` of a user by name, as an image's own `/etc/passwd` has it (passwd(5)).
+pub(crate) fn numbers(image: &Entries, user: &str) -> String {
+    let file = image.get("/etc/passwd").map(|entry| &entry.node);
+    let Some(Node::Bytes(bytes)) = file else { return user.to_owned() };
+    let text = String::from_utf8_lossy(bytes);
+    let found = text.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        match fields.as_slice() {
+            [name, _, uid, gid, ..] if *name == user => Some(format!("{uid}:{gid}")),
+            _ => None,
+        }
+    });
+    found.unwrap_or_else(|| user.to_owned())
 }
 
 /// Why an image can't be stood on.

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod base;
 pub mod blobs;
+pub mod boot;
 pub mod build;
 pub mod cache;
 pub mod cli;

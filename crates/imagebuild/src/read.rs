@@ -15,6 +15,7 @@ use oci_spec::image::{
     ToDockerV2S2 as _,
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tar::{Archive, EntryType};
 
 use crate::digest::{Digest, Hashing};
@@ -30,9 +31,9 @@ const SMALL: u64 = 256 << 10;
 /// How much of programs and libraries is held in memory at most, in bytes.
 const MOST: u64 = 1 << 30;
 /// What marks a file of a lower layer as gone, in front of its name (image-spec, "Whiteouts").
-const WHITEOUT: &str = ".wh.";
+pub(crate) const WHITEOUT: &str = ".wh.";
 /// What marks all that lower layers have in a folder as gone.
-const OPAQUE: &str = ".wh..wh..opq";
+pub(crate) const OPAQUE: &str = ".wh..wh..opq";
 
 /// An image that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -233,11 +234,13 @@ impl Reader<'_> {
             self.fault(Fault::Form(format!("the manifest's schemaVersion is {version} and not 2")));
         }
         self.expect("configuration", manifest.config().media_type(), &[MediaType::ImageConfig]);
-        let Some(config) = self.json::<ImageConfiguration>("configuration", manifest.config())
-        else {
+        let at = manifest.config();
+        let Some(bytes) = self.bytes("configuration", at) else { return };
+        let Some(config) = self.parse::<ImageConfiguration>("configuration", at, &bytes) else {
             return;
         };
-        self.contents.settings = settings(&config);
+        self.contents.settings =
+            Settings { health_check: health_check(&bytes), ..settings(&config) };
         self.contents.history = config.history().clone().unwrap_or_default();
         let diff_ids = config.rootfs().diff_ids();
         let (layers, ids) = (manifest.layers().len(), diff_ids.len());
@@ -280,11 +283,6 @@ impl Reader<'_> {
             None => Err(io::Error::other("only sha256 is known here")),
         };
         opened.map_err(|error| self.unreadable(what, at, error.to_string())).ok()
-    }
-
-    fn json<T: DeserializeOwned>(&mut self, what: &str, at: &Descriptor) -> Option<T> {
-        let bytes = self.bytes(what, at)?;
-        self.parse(what, at, &bytes)
     }
 
     fn bytes(&mut self, what: &str, at: &Descriptor) -> Option<Vec<u8>> {
@@ -330,13 +328,9 @@ impl Reader<'_> {
         let Some(file) = self.open(what, at) else { return };
         let mut packed = Tee { inner: file, into: Hashing::new(io::sink()) };
         let (unpacked, found) = {
-            let archive: Box<dyn Read + '_> = match in_oci(at.media_type()) {
-                MediaType::ImageLayer => Box::new(&mut packed),
-                MediaType::ImageLayerZstd => match zstd::Decoder::new(&mut packed) {
-                    Ok(decoder) => Box::new(decoder),
-                    Err(error) => return self.unreadable(what, at, error.to_string()),
-                },
-                _ => Box::new(MultiGzDecoder::new(&mut packed)),
+            let archive = match unpacked(at.media_type(), &mut packed) {
+                Ok(archive) => archive,
+                Err(error) => return self.unreadable(what, at, error.to_string()),
             };
             let archive = archive.take(LARGEST_LAYER);
             let mut plain = Tee { inner: archive, into: Hashing::new(io::sink()) };
@@ -437,6 +431,32 @@ impl Reader<'_> {
         io::copy(&mut start.as_slice().chain(from), &mut hashing)?;
         let (_, digest, size) = hashing.finish();
         Ok(Node::Known { digest, size })
+    }
+}
+
+/// What a layer of this kind holds.
+pub(crate) fn unpacked<'a>(
+    kind: &MediaType,
+    packed: impl Read + 'a,
+) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match in_oci(kind) {
+        MediaType::ImageLayer => Box::new(packed),
+        MediaType::ImageLayerZstd => Box::new(zstd::Decoder::new(packed)?),
+        _ => Box::new(MultiGzDecoder::new(packed)),
+    })
+}
+
+/// What Docker's own part of a configuration says (moby, "Docker Image Specification v1.2").
+fn health_check(config: &[u8]) -> Vec<String> {
+    let config: Value = serde_json::from_slice(config).unwrap_or_default();
+    let test = config.pointer("/config/Healthcheck/Test").cloned().unwrap_or_default();
+    let test: Vec<String> = serde_json::from_value(test).unwrap_or_default();
+    match test.split_first() {
+        Some((kind, arguments)) if kind == "CMD" => arguments.to_vec(),
+        Some((kind, [shell, ..])) if kind == "CMD-SHELL" => {
+            ["/bin/sh", "-c", shell].map(ToOwned::to_owned).to_vec()
+        }
+        _ => Vec::new(),
     }
 }
 

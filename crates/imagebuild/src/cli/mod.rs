@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::archive::ArchiveError;
 use crate::base::{Base, BaseError};
 use crate::blobs::BlobError;
+use crate::boot::{BootError, Trial, boot};
 use crate::build::{BuildError, Built, build, joined};
 use crate::cache::{self, Cache};
 use crate::closure::Folder;
@@ -36,7 +38,7 @@ use crate::registry::pull::PullError;
 use crate::registry::referrers::AttachError;
 use crate::registry::server::Registry;
 use crate::registry::server::personality::Personality;
-use places::{Destination, Places};
+use places::{Destination, Found, Places};
 use show::HEADING;
 use what::Wanted;
 pub use what::What;
@@ -79,6 +81,8 @@ pub enum Verb {
         /// In registries, put its bill of materials (CycloneDX) and its provenance (SLSA) beside it
         #[arg(long)]
         attest: bool,
+        #[command(flatten)]
+        started: Started,
     },
     /// Print the bill of materials of an image as CycloneDX: crates, libraries with their packages,
     /// files
@@ -102,6 +106,8 @@ pub enum Verb {
         /// Which
         image: Place,
         #[command(flatten)]
+        started: Started,
+        #[command(flatten)]
         with: With,
     },
     /// Bring an image to a registry, under one tag or more
@@ -115,6 +121,8 @@ pub enum Verb {
         /// Bring it there although it could not start
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        started: Started,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -153,6 +161,24 @@ pub enum Verb {
         #[command(subcommand)]
         verb: RegistryVerb,
     },
+}
+
+/// Whether an image is started for a trial.
+#[derive(Debug, Args)]
+pub struct Started {
+    /// Start it with runc or crun before it goes anywhere, wait until its health check is content (or
+    /// for 3 seconds, if it has none), and end it
+    #[arg(long)]
+    boot: bool,
+    /// A variable of its environment then, besides its own
+    #[arg(long, value_name = "NAME=VALUE", value_parser = what::variable, requires = "boot")]
+    boot_env: Vec<String>,
+    /// Give it this machine's network then, such as for a database
+    #[arg(long, requires = "boot")]
+    boot_host_network: bool,
+    /// How long it may take until it is well
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "boot")]
+    boot_timeout: u64,
 }
 
 /// What a registry on this machine does.
@@ -216,6 +242,9 @@ pub enum CliError {
     /// See there.
     #[error(transparent)]
     Pull(#[from] PullError),
+    /// See there.
+    #[error(transparent)]
+    Boot(#[from] BootError),
     /// See there.
     #[error(transparent)]
     Place(#[from] NoPlace),
@@ -307,7 +336,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
                 show::plan(out, &planned(&wanted, &places)?, what.json)?;
             }
         }
-        Verb::Build { what, with, output, force, attest } => {
+        Verb::Build { what, with, output, force, attest, started } => {
             if *attest && !output.iter().any(|place| matches!(place, Place::Registry(_))) {
                 return Err(CliError::AttestNowhere);
             }
@@ -323,6 +352,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let made: Vec<Made> = made.collect::<Result<_, CliError>>()?;
             let bundle = Bundle::new(made.iter().map(|made| made.image.clone()).collect());
             let bundle = bundle.map_err(BuildError::from)?;
+            if started.boot {
+                tried(started, &places.open_built(&bundle)?)?;
+            }
             let delivered = places.deliver(&bundle, output, &destinations)?;
             for made in made.iter().filter(|_| *attest) {
                 let package = what.package.as_deref();
@@ -337,12 +369,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
             let report = show::BuildReport { digest, images, pushed: &delivered };
             if what.json { show::json(out, &report)? } else { show::built(out, &report)? }
         }
-        Verb::Verify { image, with } => {
+        Verb::Verify { image, started, with } => {
             let mut places = Places::new(with)?;
             // What is in the cache says nothing about what is in a registry.
             let fresh = tempfile::tempdir()?;
             places.cache = Cache::open(fresh.path())?;
-            for contents in places.open_whole(image)?.read() {
+            let found = places.open_whole(image)?;
+            for contents in found.read() {
                 sound(image, &contents)?;
                 let (files, size) = (contents.entries.iter().count(), show::human(contents.size));
                 let (digest, platform) = (&contents.digest, &contents.settings.architecture);
@@ -352,8 +385,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
                      {size} compressed"
                 )?;
             }
+            if started.boot {
+                tried(started, &found)?;
+            }
         }
-        Verb::Push { image, to, force, json, with } => {
+        Verb::Push { image, to, force, started, json, with } => {
             let places = Places::new(with)?;
             let found = places.open_whole(image)?;
             if !force && !places.cache.could_start(found.digest()?) {
@@ -361,6 +397,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
                     sound(image, &contents)?;
                 }
                 places.cache.remember(found.digest()?)?;
+            }
+            if started.boot {
+                tried(started, &found)?;
             }
             let pushed = places.push(&found, to)?;
             if *json { show::json(out, &pushed)? } else { show::pushed(out, &pushed)? }
@@ -512,6 +551,24 @@ fn make(
         }
         _ => Ok((image, built)),
     }
+}
+
+/// Starts the image for this machine's processor.
+fn tried(arguments: &Started, found: &Found) -> Result<(), CliError> {
+    let trial = Trial {
+        env: arguments.boot_env.clone(),
+        host_network: arguments.boot_host_network,
+        patience: Duration::from_secs(arguments.boot_timeout),
+    };
+    let mut other = None;
+    for contents in found.read() {
+        match boot(found.folder(), &contents, &trial) {
+            Ok(booted) => return Ok(show::booted(&mut anstream::stderr(), &booted)?),
+            Err(error @ BootError::Architecture(_)) => other = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(other.map_or(Ok(()), Err)?)
 }
 
 fn sound(image: &Place, contents: &Contents) -> Result<(), CliError> {

@@ -69,6 +69,11 @@ impl Found {
             .map_err(|error| RegistryError::Answer { what: digest, why: format!("{error}") })
     }
 
+    /// In which there is `blobs/sha256`.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn blobs(&self) -> Result<Blobs, CliError> {
         Ok(Blobs::open(&self.folder.join("blobs/sha256"))?)
     }
@@ -106,6 +111,20 @@ impl<'a> Places<'a> {
             patience: Patience::default(),
         };
         Repository::new(reference, mounts_from, connection)
+    }
+
+    /// What was just built, all of it in the cache.
+    pub(super) fn open_built(&self, bundle: &Bundle) -> Result<Found, CliError> {
+        for bytes in bundle.small() {
+            self.cache.blobs().put(bytes)?;
+        }
+        let entry =
+            |kind, bytes: &[u8]| layout::entry((kind, bytes), None).map_err(BuildError::from);
+        let (kind, top) = bundle.top();
+        let images = bundle.images.iter();
+        let images = images.map(|image| entry(MediaType::ImageManifest, &image.manifest));
+        let named = Named { top: entry(kind, top)?, images: images.collect::<Result<_, _>>()? };
+        Ok(Found { folder: self.cache.folder().to_owned(), named, from: None, _unpacked: None })
     }
 
     /// Finds an image for the platform that was asked for, else for this one; what is in a registry

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
 
+use crate::boot::Booted;
 use crate::build::{Built, Event};
 use crate::diff::{Change, Kind, Subject};
 use crate::digest::Digest;
@@ -62,6 +63,17 @@ pub(super) fn built(out: &mut dyn Write, report: &BuildReport<'_>) -> io::Result
         writeln!(out, "{HEADING}{}{HEADING:#}  lists them", report.digest)?;
     }
     pushed(out, report.pushed)
+}
+
+/// That an image was started.
+pub(super) fn booted(out: &mut dyn Write, booted: &Booted) -> io::Result<()> {
+    let Booted { runtime, after, asked, code } = booted;
+    let how = if *asked { "is well" } else { "starts" };
+    let end = match code {
+        Some(code) => format!("ended with {code} when it was asked to"),
+        None => "had to be killed, for it did not end when it was asked to".to_owned(),
+    };
+    writeln!(out, "the image {how} after {:.1} s ({runtime}), and {end}", after.as_secs_f64())
 }
 
 /// A sign that a layer is being made, on a terminal, until it is dropped.

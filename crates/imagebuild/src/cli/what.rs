@@ -276,7 +276,7 @@ fn root(text: &str) -> Result<Root, String> {
     }
 }
 
-fn variable(text: &str) -> Result<String, String> {
+pub(super) fn variable(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
         _ => Err("write NAME=VALUE".to_owned()),

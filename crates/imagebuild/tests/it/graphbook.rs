@@ -14,13 +14,16 @@ use crate::support::{self, is_installed, succeeds};
 /// What it may have, compressed and all in, in bytes.
 const MOST: u64 = 12 << 20;
 
-/// Builds it, which takes minutes unless the release build is there already.
+/// Builds it, which takes minutes unless the release build is there already, and has it started.
 fn image() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let output = format!("oci:{}:1", folder.path().join("image").display());
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let mut command = support::imagebuild();
-    command.current_dir(root).args(["build", "-p", "app", "-o", &output, "--json"]);
+    command.current_dir(root).args(["build", "-p", "app", "-o", &output, "--json", "--boot"]);
+    for variable in environment(8000) {
+        command.args(["--boot-env", &variable]);
+    }
     let built: Value = serde_json::from_str(&succeeds(&mut command)).unwrap();
     let names: Vec<&str> = built["images"][0]["layers"]
         .as_array()

@@ -6,6 +6,7 @@
     reason = "a test ends with a panic; most of these functions run inside one"
 )]
 
+mod boot;
 mod closure;
 mod graphbook;
 mod image;
