@@ -7,9 +7,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// Neither are locks taken, nor programs started that the repository names for watching files.
 fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
-    command.arg("-C").arg(folder).stdin(Stdio::null()).stderr(Stdio::null());
+    command.arg("-C").arg(folder).args(["-c", "core.fsmonitor=false"]);
+    command.env("GIT_OPTIONAL_LOCKS", "0").stdin(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -18,9 +20,15 @@ fn answer(folder: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
     output.status.success().then_some(output.stdout)
 }
 
+/// What it says, if it says something.
 fn line(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let text = String::from_utf8(answer(folder, arguments)?).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    text(folder, arguments).filter(|text| !text.is_empty())
+}
+
+/// What it says, if it succeeds.
+pub(crate) fn text(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let text = answer(folder, arguments)?;
+    Some(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 /// The commit that is checked out.

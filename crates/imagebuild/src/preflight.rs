@@ -46,6 +46,19 @@ pub enum Problem {
         /// What the image says.
         wanted: String,
     },
+    /// What is started is neither a program nor a script, or is damaged.
+    #[error("{0} is started, and is neither a program nor a script")]
+    NoProgram(String),
+    /// A script's interpreter.
+    #[error(
+        "{script} is started by {interpreter}, which is not in the image, or may not be executed"
+    )]
+    Interpreter {
+        /// In the image.
+        script: String,
+        /// As its first line says.
+        interpreter: String,
+    },
     /// Libraries, looked for inside of the image.
     #[error("inside of the image, {0}")]
     Closure(ClosureError),
@@ -149,14 +162,30 @@ fn start(settings: &Settings, image: &Tree<'_>) -> Option<Problem> {
         let (user, mode) = (settings.user.clone(), entry.mode);
         return Some(Problem::NotExecutable { program, user, mode });
     }
-    // A script is started by what it names, which the system finds.
-    let elf = image.elf(Path::new(&program))?;
+    let Some(elf) = image.elf(Path::new(&program)) else {
+        return script(program, settings, image);
+    };
     let found = elf.machine.architecture().unwrap_or("a processor that no image is for");
     if found != settings.architecture {
         let wanted = settings.architecture.clone();
         return Some(Problem::Architecture { program, found, wanted });
     }
     closure(image, Path::new(&program), elf).err().map(Problem::Closure)
+}
+
+/// What is no program is started by the one that its first line names (`execve(2)`).
+fn script(path: String, settings: &Settings, image: &Tree<'_>) -> Option<Problem> {
+    // What is not held in memory is too large for either to be looked into.
+    let bytes = image.read(Path::new(&path))?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let named = line.strip_prefix(b"#!").map(String::from_utf8_lossy);
+    let Some(interpreter) = named.as_ref().and_then(|line| line.split_whitespace().next()) else {
+        return Some(Problem::NoProgram(path));
+    };
+    let there = image.find(Path::new(interpreter));
+    let starts = there.is_some_and(|it| may_execute(it, &settings.user));
+    let interpreter = interpreter.to_owned();
+    (!starts).then_some(Problem::Interpreter { script: path, interpreter })
 }
 
 /// By the bits for its owner, its group or others (`path_resolution(7)`).
@@ -257,13 +286,21 @@ mod tests {
 
     #[test]
     fn what_keeps_a_program_from_starting_is_found() {
-        let script = Node::Bytes(b"#!/bin/sh\n".to_vec());
-        assert_eq!(found(&plan(&[("/app/server", script.clone(), 0o755)])), [""; 0]);
-        assert!(
-            found(&plan(&[("/app/other", script.clone(), 0o755)]))[0].contains("not in the image")
-        );
-        let locked = found(&plan(&[("/app/server", script.clone(), 0o744)]));
+        let shell = ("/bin/sh", Node::Bytes(b"#!/bin/sh\n".to_vec()), 0o755);
+        let script = Node::Bytes(b"#! /bin/sh -e\n".to_vec());
+        let with = |path: &'static str, mode: u32| {
+            found(&plan(&[(path, script.clone(), mode), shell.clone()]))
+        };
+        assert_eq!(with("/app/server", 0o755), [""; 0]);
+        assert!(with("/app/other", 0o755)[0].contains("not in the image"));
+        let locked = with("/app/server", 0o744);
         assert!(locked[0].contains("user 65532:65532 may not execute it (its mode is 744)"));
+        let alone = found(&plan(&[("/app/server", script.clone(), 0o755)]));
+        assert!(alone[0].contains("started by /bin/sh, which is not in the image"), "{alone:?}");
+        for none in [&b"\x7fELF damaged"[..], b"", b"#!", b"text"] {
+            let none = found(&plan(&[("/app/server", Node::Bytes(none.to_vec()), 0o755)]));
+            assert!(none[0].contains("neither a program nor a script"), "{none:?}");
+        }
         let missing = found(&plan(&[("/app/server", own(), 0o755)]));
         assert!(
             missing[0].starts_with("inside of the image, /app/server needs /lib"),
@@ -273,7 +310,7 @@ mod tests {
         let mut other = plan(&[("/app/server", own(), 0o755)]);
         other.settings.architecture = "riscv64".to_owned();
         assert!(found(&other)[0].contains("and the image says riscv64"));
-        let mut elsewhere = plan(&[("/app/server", script, 0o755)]);
+        let mut elsewhere = plan(&[("/app/server", script, 0o755), shell]);
         elsewhere.settings.working_dir = "/app/data".to_owned();
         assert!(found(&elsewhere)[0].contains("starts in /app/data"));
         elsewhere.settings.working_dir = "/app".to_owned();
@@ -285,7 +322,7 @@ mod tests {
     #[test]
     fn links_are_followed_inside_of_the_image_and_not_for_ever() {
         let link = |to: &str| Node::Link(to.to_owned());
-        let script = Node::Bytes(b"#!".to_vec());
+        let script = Node::Bytes(b"#!/usr/bin/real".to_vec());
         let real = ("/usr/bin/real", script, 0o755);
         let by = |path: &'static str, to: &str| {
             found(&plan(&[(path, link(to), 0o777), real.clone()])).len()
@@ -313,9 +350,9 @@ mod tests {
                 ("/m/query.sql", file("query.sql", "SELECT 1"), 0o644),
             ]))
         };
-        assert_eq!(with("#! none of them"), [""; 0]);
-        assert_eq!(with("#! CREATE TABLE users; CREATE TABLE posts"), [""; 0]);
-        let problems = with("#! CREATE TABLE users");
+        assert_eq!(with("#!/app/server none of them"), [""; 0]);
+        assert_eq!(with("#!/app/server CREATE TABLE users; CREATE TABLE posts"), [""; 0]);
+        let problems = with("#!/app/server CREATE TABLE users");
         assert_eq!(problems.len(), 1);
         assert!(
             problems[0].contains("migrations of /m in itself, but not 2_posts.sql"),
@@ -347,7 +384,7 @@ mod tests {
         assert!(!looks("/a/notes", &format!("X{aws}")) && !looks("/a/notes", &format!("{aws}X")));
         assert!(!looks("/a/cert.pem", "-----BEGIN CERTIFICATE-----"));
 
-        let mut named = plan(&[("/app/server", Node::Bytes(b"#!".to_vec()), 0o755)]);
+        let mut named = plan(&[("/app/server", Node::Bytes(b"#!/app/server".to_vec()), 0o755)]);
         named.settings.env = vec!["DB_PASSWORD=x".into(), "JWT_SECRET=".into(), "PATH=/bin".into()];
         let problems = found(&named);
         assert_eq!(problems.len(), 1);

@@ -20,11 +20,11 @@
 //! * `builder.id`: the run of the CI service, or [`LOCAL`].
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
+use crate::git;
 use crate::image::{FORMAT, Settings};
 use crate::purl;
 use crate::sbom::time;
@@ -189,17 +189,17 @@ fn filled(value: Value) -> Value {
 /// no repository, there is no source.
 pub fn facts(folder: &Path, env: impl Fn(&str) -> Option<String>) -> Facts {
     let env = |name: &str| env(name).filter(|value| !value.is_empty());
-    let commit = git(folder, &["rev-parse", "--verify", "HEAD"]);
+    let commit = git::text(folder, &["rev-parse", "--verify", "HEAD"]);
     let mut facts = Facts { commit, ..Facts::default() };
     if facts.commit.is_some() {
-        let origin = git(folder, &["remote", "get-url", "origin"]);
+        let origin = git::text(folder, &["remote", "get-url", "origin"]);
         facts.repository = origin.and_then(|url| public(&url));
         // CI services check out a commit, and tell its branch or tag in their own ways.
-        facts.reference = git(folder, &["symbolic-ref", "--quiet", "HEAD"])
+        facts.reference = git::text(folder, &["symbolic-ref", "--quiet", "HEAD"])
             .or_else(|| env("GITHUB_REF"))
             .or_else(|| env("CIRCLE_TAG").map(|tag| format!("refs/tags/{tag}")))
             .or_else(|| env("CIRCLE_BRANCH").map(|branch| format!("refs/heads/{branch}")));
-        let changes = git(folder, &["status", "--porcelain"]);
+        let changes = git::text(folder, &["status", "--porcelain"]);
         facts.dirty = changes.is_none_or(|changes| !changes.is_empty());
     }
     let github = env("GITHUB_SERVER_URL").zip(env("GITHUB_REPOSITORY")).zip(env("GITHUB_RUN_ID"));
@@ -213,16 +213,6 @@ pub fn facts(folder: &Path, env: impl Fn(&str) -> Option<String>) -> Facts {
         facts.invocation = Some(format!("{}/attempts/{attempt}", facts.builder));
     }
     facts
-}
-
-/// What Git says, if it says it. Neither are locks taken nor programs started that the repository
-/// names for watching files.
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(folder).args(["-c", "core.fsmonitor=false"]).args(arguments);
-    command.env("GIT_OPTIONAL_LOCKS", "0").stdin(Stdio::null()).stderr(Stdio::null());
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// A repository as others can name it: a URL without credentials. Git also writes `host:path`

@@ -24,12 +24,13 @@ use crate::cache::{self, Cache};
 use crate::closure::Folder;
 use crate::crates::{Crate, CratesError};
 use crate::diff::diff;
+use crate::files::Times;
 use crate::git;
 use crate::image::{Bundle, Image};
 use crate::layout::LayoutError;
 use crate::materials;
 use crate::package::{Package, PackageError};
-use crate::plan::{Plan, PlanError, plan};
+use crate::plan::{Copy, Plan, PlanError, plan};
 use crate::preflight::{Problem, could_not_start, preflight};
 use crate::read::{Contents, ReadError};
 use crate::reference::{NoPlace, Place};
@@ -479,6 +480,17 @@ fn planned(wanted: &Wanted, places: &Places<'_>) -> Result<Plan, CliError> {
     let mut request = wanted.request.clone();
     if let Some(base) = &wanted.base {
         request.base = Some(places.base(base, &wanted.lock, wanted.architecture)?);
+    }
+    let of_git = |copy: &&Copy| copy.times == Times::Git;
+    if let Some(copy) =
+        request.copies.iter().find(|copy| of_git(copy) && git::is_shallow(&copy.from))
+    {
+        writeln!(
+            anstream::stderr(),
+            "note: {} is in a clone without its history, so its files are all as old as the clone's \
+             oldest commit. Fetch the history (git fetch --unshallow), or copy it with :content",
+            copy.from.display()
+        )?;
     }
     Ok(plan(&Folder(wanted.root.clone()), request)?)
 }

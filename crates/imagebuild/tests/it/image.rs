@@ -277,3 +277,27 @@ fn killed_at_any_moment_an_image_is_there_whole_or_not_at_all() {
         "the next run succeeds"
     );
 }
+
+#[test]
+fn who_cloned_without_history_is_told_what_that_means_for_times() {
+    let folder = site();
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+        succeeds(Command::new("git").current_dir(folder.path()).args(who).args(arguments));
+    };
+    git(&["init", "-q"]);
+    for name in ["one", "two"] {
+        std::fs::write(folder.path().join("site").join(name), name).unwrap();
+        git(&["add", "."]);
+        git(&["commit", "-qm", name]);
+    }
+    let source = format!("file://{}", folder.path().display());
+    git(&["clone", "-q", "--depth", "1", &source, "clone"]);
+    let said = |folder: &Path| {
+        let output = imagebuild(folder, "plan").output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert_eq!(said(folder.path()), "");
+    let said = said(&folder.path().join("clone"));
+    assert!(said.starts_with("note: site is in a clone without its history"), "{said}");
+}
