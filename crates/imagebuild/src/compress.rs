@@ -132,7 +132,8 @@ fn pack(
 }
 
 enum Packer {
-    Gzip(Compressor),
+    /// With room to write to, which is used again and again.
+    Gzip(Compressor, Vec<u8>),
     Zstd(zstd::bulk::Compressor<'static>),
 }
 
@@ -141,7 +142,7 @@ impl Packer {
         match compression {
             Compression::Gzip => {
                 let level = CompressionLvl::new(GZIP_LEVEL).unwrap_or_default();
-                Some(Self::Gzip(Compressor::new(level)))
+                Some(Self::Gzip(Compressor::new(level), Vec::new()))
             }
             Compression::Zstd => zstd::bulk::Compressor::new(ZSTD_LEVEL).ok().map(Self::Zstd),
         }
@@ -150,12 +151,12 @@ impl Packer {
     /// A gzip member or zstd frame of a block.
     fn pack(&mut self, block: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Gzip(compressor) => {
-                let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
+            Self::Gzip(compressor, room) => {
+                let most = compressor.gzip_compress_bound(block.len());
+                room.resize(room.len().max(most), 0);
                 // The bound is what it says: there is room.
-                let length = compressor.gzip_compress(block, &mut member).ok()?;
-                member.truncate(length);
-                Some(member)
+                let length = compressor.gzip_compress(block, room).ok()?;
+                room.get(..length).map(<[u8]>::to_vec)
             }
             Self::Zstd(compressor) => compressor.compress(block).ok(),
         }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde::Serialize;
 
 use crate::base::Base;
+use crate::build::joined;
 use crate::closure::{self, ClosureError, Folder, Library, Over, Root as _};
 use crate::compress::Compression;
 use crate::elf::{Elf, ElfError};
@@ -212,9 +214,14 @@ pub fn plan(root: &Folder, request: Request) -> Result<Plan, PlanError> {
         }
         layers.push(zones);
     }
-    for copy in copies {
-        layers.push(copied(&copy, settings.created)?);
-    }
+    // Git is asked about each, which takes as long for several as for one.
+    let created = settings.created;
+    let copied = thread::scope(|scope| {
+        let copied = copies.iter().map(|copy| scope.spawn(move || copied(copy, created)));
+        let copied: Vec<_> = copied.collect();
+        copied.into_iter().map(joined).collect::<Result<Vec<_>, _>>()
+    })?;
+    layers.extend(copied);
     let mut own = PlannedLayer { name: "program".to_owned(), ..PlannedLayer::default() };
     own.put(&at, file(Node::Copy { from: program, size }, 0o755), "the program")?;
     layers.push(own);

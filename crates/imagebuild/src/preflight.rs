@@ -1,8 +1,9 @@
 //! Why an image could not start, or should not be seen by anybody. Pure: looks at a plan as a
 //! container would see it, and runs nothing.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use memchr::memmem;
@@ -16,6 +17,9 @@ use crate::tree::Tree;
 
 /// Files up to this size are searched for secrets, in bytes; keys are small.
 const SEARCHED: u64 = 256 * 1024;
+
+/// How much of a program is searched at a time, in bytes: what a core's own cache holds.
+const WINDOW: u64 = 256 << 10;
 
 /// One thing that is wrong with an image.
 #[derive(Debug, thiserror::Error)]
@@ -115,18 +119,34 @@ fn migrations(plan: &Plan) -> Option<Problem> {
     let program = plan.settings.entrypoint.first().filter(|_| !folders.is_empty())?;
     let (_, entry) = entries().find(|(path, _)| path == program)?;
     let Node::Copy { from, .. } = &entry.node else { return None };
-    let bytes = fs::read(from).ok()?;
-    folders.into_iter().find_map(|(folder, texts)| {
-        let has = |text: &[u8]| memmem::find(&bytes, text).is_some();
-        let missing = texts.iter().filter(|(_, text)| !has(text));
+    let texts = folders.values().flatten().map(|(_, text)| text.as_slice()).collect();
+    let missing = missing_in(File::open(from).ok()?, texts).ok()?;
+    folders.iter().find_map(|(folder, texts)| {
+        let lacks = |text: &[u8]| missing.contains(text);
+        let missing = texts.iter().filter(|(_, text)| lacks(text));
         let missing: Vec<String> = missing.map(|(name, _)| (*name).to_owned()).collect();
         let some = !missing.is_empty() && missing.len() < texts.len();
         some.then(|| Problem::Migrations {
             program: program.clone(),
-            folder: folder.to_owned(),
+            folder: (*folder).to_owned(),
             missing,
         })
     })
+}
+
+/// Those of some texts that a file does not hold. Of a large one, a small part is in memory at a time.
+fn missing_in(mut file: impl Read, mut texts: BTreeSet<&[u8]>) -> io::Result<BTreeSet<&[u8]>> {
+    let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
+    let mut window = Vec::new();
+    loop {
+        let read = file.by_ref().take(WINDOW).read_to_end(&mut window)?;
+        texts.retain(|text| memmem::find(&window, text).is_none());
+        if read == 0 || texts.is_empty() {
+            return Ok(texts);
+        }
+        // What begins in this window may end in the next.
+        window.drain(..window.len().saturating_sub(longest));
+    }
 }
 
 /// By its name: a version, and what it is about.
@@ -362,6 +382,18 @@ mod tests {
             is_migration("V2__x.sql") && is_migration("20240101-x.SQL") && is_migration("3.sql")
         );
         assert!(!is_migration("v.sql") && !is_migration("a1.sql") && !is_migration("1.txt"));
+    }
+
+    #[test]
+    fn a_text_is_found_wherever_it_stands() {
+        let window = WINDOW as usize;
+        for at in [0, 5, window - 3, window, 2 * window - 1, 3 * window - 7] {
+            let mut program = vec![b'.'; 3 * window];
+            program.splice(at..at + 7, *b"-- text");
+            let texts = BTreeSet::from([&b"-- text"[..], b"-- other"]);
+            let missing = missing_in(program.as_slice(), texts).unwrap();
+            assert_eq!(missing, BTreeSet::from([&b"-- other"[..]]), "{at}");
+        }
     }
 
     #[test]

@@ -482,9 +482,8 @@ fn planned(wanted: &Wanted, places: &Places<'_>) -> Result<Plan, CliError> {
         request.base = Some(places.base(base, &wanted.lock, wanted.architecture)?);
     }
     let of_git = |copy: &&Copy| copy.times == Times::Git;
-    if let Some(copy) =
-        request.copies.iter().find(|copy| of_git(copy) && git::is_shallow(&copy.from))
-    {
+    let copy = request.copies.iter().find(of_git).filter(|_| wanted.in_git);
+    if let Some(copy) = copy.filter(|copy| git::is_shallow(&copy.from)) {
         writeln!(
             anstream::stderr(),
             "note: {} is in a clone without its history, so its files are all as old as the clone's \

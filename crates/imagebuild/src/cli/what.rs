@@ -105,6 +105,8 @@ pub(super) struct Wanted {
     pub(super) architecture: Option<&'static str>,
     /// Where libraries are taken from.
     pub(super) root: PathBuf,
+    /// Whether it is built in a repository of git.
+    pub(super) in_git: bool,
     /// What it stands on.
     pub(super) base: Option<String>,
     /// Where the digests of bases are written down.
@@ -149,7 +151,10 @@ impl What {
         let workspace = package.as_ref().map(|it| it.workspace.clone()).unwrap_or_default();
         let about = package.as_ref().map(|package| package.about.clone()).unwrap_or_default();
         let config = package.map(|package| package.config).unwrap_or_default();
-        let settings = self.settings(&config, &program, &workspace, about)?;
+        let head =
+            git::head(if workspace.as_os_str().is_empty() { Path::new(".") } else { &workspace });
+        let in_git = head.is_some();
+        let settings = self.settings(&config, &program, head, about)?;
         let of_package = config.copy.into_iter().map(|copy| {
             let from = short(&folder.join(copy.from));
             Copy { from, to: copy.to, times: copy.times }
@@ -170,6 +175,7 @@ impl What {
             target,
             architecture,
             root,
+            in_git,
             base: self.base.clone().or(config.base),
             lock: workspace.join("image.lock"),
             max_size: self.max_size.or(max_size),
@@ -180,7 +186,7 @@ impl What {
         &self,
         config: &Config,
         program: &Path,
-        workspace: &Path,
+        head: Option<git::Head>,
         about: std::collections::BTreeMap<String, String>,
     ) -> Result<Settings, CliError> {
         let name = program.file_name().unwrap_or_default();
@@ -199,8 +205,6 @@ impl What {
         env.extend(self.env.iter().filter_map(pair));
         let mut labels = config.labels.clone();
         labels.extend(self.label.iter().filter_map(pair));
-        let head =
-            git::head(if workspace.as_os_str().is_empty() { Path::new(".") } else { workspace });
         let mut annotations = about;
         let revision = head.as_ref().map(|head| head.commit.clone());
         annotations.extend(revision.map(|it| ("org.opencontainers.image.revision".to_owned(), it)));
