@@ -27,13 +27,16 @@ needs=(
   'images  | have_umoci      | umoci               | unpacks the images that the tests build'
   'images  | have_runc       | runc                | starts what umoci unpacked'
   'images  | have_podman     | podman              | starts the images that the tests build'
+  'images  | have_oci_image_tool | oci-image-tool | judges the images that the tests build'
+  'images  | have_oci_schemas | golang-github-opencontainers-image-spec-dev | the JSON schemas of the image specification'
+  'images  | have_docker_registry | docker-registry | the registry that images go to'
+  'images  | have_disorderfs | disorderfs         | shows a folder in another order each time'
   'images  | have_cyclonedx_venv | python3-venv   | Python, in which bills of materials are checked'
   'images  | have_cyclonedx  | fetch:fetch_cyclonedx | checks the bills of materials that the tests write'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
   'peers-image | have_buildah        | buildah        | builds the same image, to be compared with'
-  'peers-image | have_docker_registry | docker-registry | the registry that both push to'
   'bench   | have_python     | python3             | Python, in which dev/bench measures'
   'bench   | have_time       | time                | GNU time, which tells how much memory a program had'
 )
@@ -55,6 +58,9 @@ have_runc() { runc --version >/dev/null 2>&1; }
 have_podman() { podman --version >/dev/null 2>&1; }
 have_buildah() { buildah --version >/dev/null 2>&1; }
 have_docker_registry() { docker-registry --version >/dev/null 2>&1; }
+have_oci_image_tool() { oci-image-tool --version >/dev/null 2>&1; }
+have_oci_schemas() { [[ -d /usr/share/gocode/src/github.com/opencontainers/image-spec/schema ]]; }
+have_disorderfs() { disorderfs --version >/dev/null 2>&1; }
 have_umoci() { umoci --version >/dev/null 2>&1; }
 have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 

@@ -1,5 +1,7 @@
 //! Images, unpacked and started.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -115,22 +117,60 @@ fn files_in(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_same_is_built_whatever_the_folder_the_umask_and_the_time() {
+fn the_same_is_built_whatever_the_folder_the_user_and_the_time() {
     let (first, second) = (site(), site());
-    let umask = |folder: &Path, mask: &str| {
-        let script = format!(
-            "umask {mask}; find site -type f -exec touch -d @12345 {{}} +; \
-             exec \"$0\" \"$@\""
-        );
-        let inner = imagebuild(folder, "build");
-        let mut outer = Command::new("sh");
-        outer.current_dir(folder).env("SOURCE_DATE_EPOCH", "1700000000").env("TZ", "Asia/Tokyo");
-        outer.arg("-c").arg(script).arg(IMAGEBUILD).args(inner.get_args()).args(["-o", "oci:out"]);
-        succeeds(&mut outer)
+    // Where another user may go as well.
+    let tools = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(tools.path(), Permissions::from_mode(0o755)).unwrap();
+    let tool = tools.path().join("imagebuild");
+    std::fs::copy(IMAGEBUILD, &tool).unwrap();
+    let built = |folder: &Path, runner: &[&str], umask: &str, zone: &str| {
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let cache = tempfile::tempdir().unwrap();
+        let mut outer = Command::new(runner[0]);
+        outer.args(&runner[1..]).args(["sh", "-c", &script]).arg(&tool);
+        let build = imagebuild(folder, "build");
+        outer.args(build.get_args().map(|it| if it == IMAGEBUILD { tool.as_os_str() } else { it }));
+        let output = format!("oci:{}", cache.path().join("out").display());
+        outer.args(["-o", &output, "--json"]).current_dir(folder);
+        outer.env("SOURCE_DATE_EPOCH", "1700000000").env("TZ", zone).env("LC_ALL", zone);
+        outer.env("HOME", folder).env("IMAGEBUILD_CACHE", cache.path().join("cache"));
+        std::fs::set_permissions(cache.path(), Permissions::from_mode(0o777)).unwrap();
+        let text = succeeds(&mut outer);
+        serde_json::from_str::<Value>(&text).unwrap()["digest"].clone()
     };
-    assert_eq!(umask(first.path(), "077"), umask(second.path(), "000"));
-    let image = build(first.path(), "oci:out:again");
-    assert!(umask(first.path(), "022").contains(image["digest"].as_str().unwrap()));
+    let wanted = built(first.path(), &["env"], "022", "C");
+    let touch = "find site -type f -exec touch -d @12345 {} +";
+    succeeds(Command::new("sh").current_dir(second.path()).args(["-c", touch]));
+    std::fs::set_permissions(second.path(), Permissions::from_mode(0o755)).unwrap();
+    let others =
+        ["taskset", "-c", "0", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let root = succeeds(Command::new("id").arg("-u")).trim() == "0";
+    let other =
+        built(second.path(), if root { &others } else { &others[..3] }, "077", "Asia/Tokyo");
+    assert_eq!(other, wanted);
+    if is_installed("disorderfs") {
+        let shuffled = Shuffled::new(second.path());
+        assert_eq!(built(shuffled.0.path(), &["env"], "000", "Asia/Tokyo"), wanted);
+    }
+}
+
+/// A folder seen so that what is in it comes in another order each time, until this is dropped.
+struct Shuffled(TempDir);
+
+impl Shuffled {
+    fn new(of: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = ["--shuffle-dirents=yes", "--sort-dirents=no"];
+        succeeds(Command::new("disorderfs").args(options).arg(of).arg(folder.path()));
+        Self(folder)
+    }
+}
+
+impl Drop for Shuffled {
+    fn drop(&mut self) {
+        let _ = Command::new("fusermount").arg("-u").arg(self.0.path()).status();
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod boot;
 mod closure;
+mod foreign;
 mod graphbook;
 mod image;
 mod package;

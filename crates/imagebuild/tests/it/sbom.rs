@@ -16,7 +16,7 @@ use imagebuild::purl;
 use imagebuild::sbom::{Contents, File, Kind, SharedLibrary, Subject, sbom};
 use serde_json::Value;
 
-use crate::support::{IMAGEBUILD, compile, is_installed, succeeds};
+use crate::support::{IMAGEBUILD, compile, is_installed, python, succeeds};
 
 /// Says of each of the documents that it is given what is wrong with it. Purls are read and written
 /// again by the reference implementation.
@@ -64,16 +64,6 @@ fn wrong(python: &str, documents: &[String]) -> Vec<String> {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the check itself failed");
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The Python that has CycloneDX's library, if there is one; with `TEST_NO_SKIP` there must be.
-fn python() -> Option<String> {
-    let python = std::env::var("TEST_CYCLONEDX_PYTHON").ok();
-    assert!(
-        python.is_some() || std::env::var_os("TEST_NO_SKIP").is_none(),
-        "TEST_CYCLONEDX_PYTHON is not set; dev/test sets it"
-    );
-    python
 }
 
 fn platform() -> Platform {
