@@ -74,7 +74,6 @@ pub fn build(
     cache: &Cache,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<(Image, Built), BuildError> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut layers = thread::scope(|scope| {
         let find = |layer: &PlannedLayer| cache.find(&layer.entries, plan.compression);
         let found = plan.layers.iter().map(|layer| (layer, scope.spawn(move || find(layer))));
@@ -86,7 +85,7 @@ pub fn build(
     missing.sort_by_key(|(layer, _)| Reverse(layer.entries.size()));
     for (layer, made) in missing {
         tell(Event::Making(&layer.name, layer.entries.size()));
-        let written = cache.make(&layer.entries, plan.compression, threads)?;
+        let written = cache.make(&layer.entries, plan.compression, threads())?;
         tell(Event::Made(written));
         *made = Some(written);
     }
@@ -106,6 +105,11 @@ pub fn build(
         layers: layers.collect(),
     };
     Ok((image, built))
+}
+
+/// How many compress at a time.
+pub(crate) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What a thread gives, which ends all if it panics.

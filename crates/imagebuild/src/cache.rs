@@ -10,6 +10,7 @@
 //! ```
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +90,19 @@ impl Cache {
         }
         let diff_id = layer::diff_id(entries)?;
         Ok(self.noted(&shape, diff_id))
+    }
+
+    /// What the layer has compressed, in bytes. One that is not here is compressed by so many threads
+    /// for it, and goes nowhere.
+    pub fn size(
+        &self,
+        entries: &Entries,
+        compression: Compression,
+        threads: usize,
+    ) -> Result<u64, CacheError> {
+        let found = self.find(entries, compression)?;
+        let write = || layer::write(entries, compression, threads, &mut io::sink());
+        Ok(found.map_or_else(write, Ok)?.size)
     }
 
     /// Makes the layer, compressed by so many threads.

@@ -410,6 +410,10 @@ mod tests {
         let golden = "sha256:d88cdc29b3779c861b5df0a24f5d13c0363d05ed50dcf2e5e1e007271e4890e3 \
              sha256:16adfbe0af99e320f454f23be4b40254b8e42996a35198d49be9aeba51a70231";
         assert_eq!(format!("{} {}", written.diff_id, written.digest), golden);
+        let other = write(&entries, Compression::Zstd, 2, &mut Vec::new()).unwrap();
+        assert_eq!(other.diff_id, written.diff_id);
+        let golden = "sha256:52316cf9635a5591487bd6a42469c69a9086a317edd00bb0f4e46de9c011531a";
+        assert_eq!(other.digest.to_string(), golden);
     }
 
     #[test]

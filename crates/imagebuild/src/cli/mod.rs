@@ -19,7 +19,7 @@ use crate::archive::ArchiveError;
 use crate::base::{Base, BaseError};
 use crate::blobs::BlobError;
 use crate::boot::{BootError, Trial, boot};
-use crate::build::{BuildError, Built, build, joined};
+use crate::build::{BuildError, Built, build, joined, threads};
 use crate::cache::{self, Cache};
 use crate::closure::Folder;
 use crate::crates::{Crate, CratesError};
@@ -74,7 +74,7 @@ pub enum Verb {
         #[command(flatten)]
         with: With,
         /// Where it goes; may be said more than once
-        #[arg(short, long, value_name = "IMAGE", required = true)]
+        #[arg(short, long, value_name = "IMAGE")]
         output: Vec<Place>,
         /// Build it although it could not start, or holds what looks like a secret
         #[arg(long)]
@@ -334,7 +334,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
         Verb::Plan { what, with } => {
             let places = Places::new(with)?;
             for wanted in what.wanted()? {
-                show::plan(out, &planned(&wanted, &places)?, what.json)?;
+                let plan = planned(&wanted, &places)?;
+                let sizes = plan
+                    .layers
+                    .iter()
+                    .map(|layer| places.cache.size(&layer.entries, plan.compression, threads()));
+                let sizes = sizes.collect::<Result<Vec<_>, _>>().map_err(BuildError::from)?;
+                show::plan(out, &plan, &sizes, what.json)?;
             }
         }
         Verb::Build { what, with, output, force, attest, started } => {

@@ -23,21 +23,37 @@ const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
 #[derive(Serialize)]
 struct PlanReport<'a> {
     settings: &'a Settings,
+    layers: Vec<PlannedSize<'a>>,
     files: Vec<Listed>,
 }
 
-pub(super) fn plan(out: &mut dyn Write, plan: &Plan, json: bool) -> io::Result<()> {
+#[derive(Serialize)]
+struct PlannedSize<'a> {
+    name: &'a str,
+    /// Of its files, in bytes.
+    files: u64,
+    /// Compressed, in bytes.
+    size: u64,
+}
+
+pub(super) fn plan(out: &mut dyn Write, plan: &Plan, sizes: &[u64], json: bool) -> io::Result<()> {
     let files = plan.listing();
+    let layers = plan.layers.iter().zip(sizes).map(|(layer, size)| PlannedSize {
+        name: &layer.name,
+        files: layer.entries.size(),
+        size: *size,
+    });
+    let layers: Vec<PlannedSize<'_>> = layers.collect();
     if json {
-        return self::json(out, &PlanReport { settings: &plan.settings, files });
+        return self::json(out, &PlanReport { settings: &plan.settings, layers, files });
     }
     let longest = files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
     if let Some(base) = &plan.base {
         writeln!(out, "{HEADING}base{HEADING:#}  {}", base.name)?;
     }
-    for layer in &plan.layers {
-        let size = human(layer.entries.size());
-        writeln!(out, "{HEADING}{}{HEADING:#}  {size}", layer.name)?;
+    for layer in &layers {
+        let (size, packed) = (human(layer.files), human(layer.size));
+        writeln!(out, "{HEADING}{}{HEADING:#}  {size} → {packed}", layer.name)?;
         for file in files.iter().filter(|file| file.layer == layer.name) {
             let (path, size, reason) = (&file.path, human(file.size), &file.reason);
             writeln!(out, "  {path:longest$}  {size:>10}  {ASIDE}{reason}{ASIDE:#}")?;

@@ -49,6 +49,10 @@ fn a_plan_says_why_each_file_is_there() {
     assert_eq!(reason("/srv/site/deep/a.js").0, "site");
     assert_eq!(reason("/usr/local/bin/imagebuild"), ("program".into(), "the program".into()));
     assert_eq!(plan["settings"]["user"], "65532:65532");
+    let built = build(folder.path(), "oci:out");
+    let (planned, built) = (&plan["layers"][1], &built["images"][0]["layers"][1]);
+    assert_eq!((&planned["name"], &planned["size"]), (&built["name"], &built["size"]));
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
     let shown = succeeds(&mut imagebuild(folder.path(), "plan"));
     assert!(shown.contains("/etc/ssl/certs/ca-certificates.crt"), "{shown}");
     assert!(!folder.path().join("blobs").exists(), "a plan writes nothing");
