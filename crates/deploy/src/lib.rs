@@ -1,0 +1,1 @@
+//! Releases container images to Amazon ECS.
