@@ -1,1 +1,4 @@
-//! Releases container images to Amazon ECS.
+//! Releases container images to Amazon ECS, and is sure of it.
+
+pub mod aws;
+pub mod clock;
