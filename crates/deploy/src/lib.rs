@@ -2,3 +2,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod diagnose;
+pub mod observed;
+pub mod rollout;
+pub mod task_definition;

@@ -1,0 +1,235 @@
+//! What AWS says of a service and its tasks at one moment. Pure: JSON → values.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// A service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Service {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// The ARN of the revision that it is to run.
+    pub task_definition: String,
+    /// How many tasks it is to have.
+    pub desired: u64,
+    /// How many it has.
+    pub running: u64,
+    /// How many are being started.
+    pub pending: u64,
+    /// Whether ECS ends a deployment that fails, and whether it goes back then.
+    pub circuit_breaker: CircuitBreaker,
+    /// The newest first.
+    pub deployments: Vec<Deployment>,
+    /// The newest first.
+    pub events: Vec<Event>,
+    /// The ARNs of the target groups that it is behind.
+    pub target_groups: Vec<String>,
+}
+
+/// A service's circuit breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CircuitBreaker {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Whether it goes back.
+    pub rollback: bool,
+}
+
+/// A deployment of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Deployment {
+    /// Such as `ecs-svc/123`; tasks name it as who started them.
+    pub id: String,
+    /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
+    pub status: String,
+    /// The ARN of its revision.
+    pub task_definition: String,
+    /// Tasks that it is to have.
+    pub desired: u64,
+    /// Tasks that run.
+    pub running: u64,
+    /// Tasks that are being started.
+    pub pending: u64,
+    /// Tasks that did not start, or were ill.
+    pub failed: u64,
+    /// How far it is.
+    pub rollout: Rollout,
+    /// Why it is there.
+    pub reason: String,
+}
+
+/// How far a deployment is (`rolloutState`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rollout {
+    /// All of it runs, and nothing else.
+    Completed,
+    /// It goes on.
+    #[default]
+    InProgress,
+    /// It was given up.
+    Failed,
+}
+
+/// Something that happened to a service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// Its name.
+    pub id: String,
+    /// Seconds since 1970.
+    pub at: f64,
+    /// In ECS's words.
+    pub message: String,
+}
+
+/// A task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// Its ARN.
+    pub arn: String,
+    /// The ARN of its revision.
+    pub task_definition: String,
+    /// The deployment of a service that started it, if one did.
+    pub started_by: String,
+    /// Such as `RUNNING` or `STOPPED`.
+    pub status: String,
+    /// Such as `TaskFailedToStart` or `EssentialContainerExited`.
+    pub stop_code: String,
+    /// In ECS's words.
+    pub stopped_reason: String,
+    /// What runs in it.
+    pub containers: Vec<Container>,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// The digest of the image that really runs.
+    pub digest: String,
+    /// By which it ended.
+    pub exit_code: Option<i64>,
+    /// In ECS's words.
+    pub reason: String,
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+impl Service {
+    /// From one of `DescribeServices`.
+    pub fn read(value: &Value) -> Self {
+        let breaker = |key: &str| {
+            let pointer = format!("/deploymentConfiguration/deploymentCircuitBreaker/{key}");
+            value.pointer(&pointer).and_then(Value::as_bool).unwrap_or_default()
+        };
+        let event = |it: &Value| Event {
+            id: text(it, "id"),
+            at: it.get("createdAt").and_then(Value::as_f64).unwrap_or_default(),
+            message: text(it, "message"),
+        };
+        Self {
+            arn: text(value, "serviceArn"),
+            name: text(value, "serviceName"),
+            status: text(value, "status"),
+            task_definition: text(value, "taskDefinition"),
+            desired: number(value, "desiredCount"),
+            running: number(value, "runningCount"),
+            pending: number(value, "pendingCount"),
+            circuit_breaker: CircuitBreaker {
+                enabled: breaker("enable"),
+                rollback: breaker("rollback"),
+            },
+            deployments: list(value, "deployments").map(Deployment::read).collect(),
+            events: list(value, "events").map(event).collect(),
+            target_groups: list(value, "loadBalancers")
+                .map(|it| text(it, "targetGroupArn"))
+                .filter(|arn| !arn.is_empty())
+                .collect(),
+        }
+    }
+
+    /// The deployment that it is to have.
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|it| it.status == "PRIMARY")
+    }
+
+    /// A deployment, if it is still known.
+    pub fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments.iter().find(|it| it.id == id)
+    }
+
+    /// Whether a deployment is under way.
+    pub fn is_deploying(&self) -> bool {
+        self.deployments.len() > 1
+            || self.primary().is_some_and(|it| it.rollout == Rollout::InProgress)
+    }
+}
+
+impl Deployment {
+    fn read(value: &Value) -> Self {
+        let rollout = match text(value, "rolloutState").as_str() {
+            "COMPLETED" => Rollout::Completed,
+            "FAILED" => Rollout::Failed,
+            _ => Rollout::InProgress,
+        };
+        Self {
+            id: text(value, "id"),
+            status: text(value, "status"),
+            task_definition: text(value, "taskDefinition"),
+            desired: number(value, "desiredCount"),
+            running: number(value, "runningCount"),
+            pending: number(value, "pendingCount"),
+            failed: number(value, "failedTasks"),
+            rollout,
+            reason: text(value, "rolloutStateReason"),
+        }
+    }
+}
+
+impl Task {
+    /// From one of `DescribeTasks`.
+    pub fn read(value: &Value) -> Self {
+        let container = |it: &Value| Container {
+            name: text(it, "name"),
+            digest: text(it, "imageDigest"),
+            exit_code: it.get("exitCode").and_then(Value::as_i64),
+            reason: text(it, "reason"),
+        };
+        Self {
+            arn: text(value, "taskArn"),
+            task_definition: text(value, "taskDefinitionArn"),
+            started_by: text(value, "startedBy"),
+            status: text(value, "lastStatus"),
+            stop_code: text(value, "stopCode"),
+            stopped_reason: text(value, "stoppedReason"),
+            containers: list(value, "containers").map(container).collect(),
+        }
+    }
+
+    /// Whether it ended because something is wrong with it: not because it was asked to, as when
+    /// a service has too many or its machine goes.
+    pub fn has_failed(&self) -> bool {
+        match self.stop_code.as_str() {
+            "TaskFailedToStart" | "EssentialContainerExited" => true,
+            // A scheduler also ends what is ill.
+            _ => {
+                self.stopped_reason.contains("failed") || self.stopped_reason.contains("unhealthy")
+            }
+        }
+    }
+}
