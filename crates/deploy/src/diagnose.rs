@@ -174,7 +174,7 @@ pub struct Finding {
 }
 
 /// Texts of AWS, and what they mean; the first that is found counts.
-const TEXTS: [(&str, Class); 30] = [
+const TEXTS: [(&str, Class); 31] = [
     ("exec format error", Class::Architecture),
     ("does not contain descriptor matching platform", Class::Architecture),
     ("no matching manifest", Class::Architecture),
@@ -206,6 +206,7 @@ const TEXTS: [(&str, Class); 30] = [
     ("unable to consistently start tasks", Class::StartImpaired),
     ("alarm", Class::Alarm),
     ("circuit breaker", Class::CircuitBreaker),
+    ("deployment failed: tasks failed to start", Class::CircuitBreaker),
     ("exited", Class::Exit),
     ("Essential container in task", Class::Exit),
 ];

@@ -3,6 +3,10 @@
 pub mod aws;
 pub mod clock;
 pub mod diagnose;
+pub mod ecs;
+pub mod image;
 pub mod observed;
+pub mod release;
 pub mod rollout;
+pub mod simulator;
 pub mod task_definition;

@@ -89,20 +89,21 @@ pub fn judge(
     Stand::Waiting(waiting(service, primary))
 }
 
-/// Another deployment is the service's: ECS's own on the way back, or somebody's.
+/// Another deployment is the service's: one on the way back, or somebody's. ECS forgets a deployment
+/// that it gave up as soon as it is back, and then only its events tell.
 fn other(followed: &Followed, service: &Service, primary: &Deployment) -> Stand {
     let ours = service.deployment(&followed.id);
-    let given_up = ours.is_some_and(|it| it.rollout == Rollout::Failed);
-    let says_so = ["roll", "circuit breaker", "alarm"].iter().any(|it| primary.reason.contains(it));
-    let back = followed.before.as_ref() == Some(&primary.task_definition);
-    if !(given_up || says_so && primary.task_definition != followed.revision) {
-        return Stand::Superseded(primary.task_definition.clone());
-    }
+    let is_given_up = ours.is_some_and(|it| it.rollout == Rollout::Failed);
+    let failed =
+        |message: &str| message.contains(&followed.id) && message.contains("deployment failed");
+    let is_told = service.events.iter().any(|event| failed(&event.message));
+    let is_back = followed.before.as_ref() == Some(&primary.task_definition);
+    let revision = primary.task_definition.clone();
     match primary.rollout {
-        Rollout::Completed => Stand::WentBack(primary.task_definition.clone()),
-        Rollout::InProgress => Stand::GoingBack(primary.task_definition.clone()),
-        Rollout::Failed if back => Stand::GivenUp,
-        Rollout::Failed => Stand::Superseded(primary.task_definition.clone()),
+        _ if !(is_given_up || is_told || is_back) => Stand::Superseded(revision),
+        Rollout::Completed => Stand::WentBack(revision),
+        Rollout::InProgress => Stand::GoingBack(revision),
+        Rollout::Failed => Stand::GivenUp,
     }
 }
 
@@ -169,9 +170,7 @@ mod tests {
         assert_eq!(judged(vec![back(InProgress), ours.clone()], 3, 1), back_to(Stand::GoingBack));
         assert_eq!(judged(vec![back(Completed), ours], 3, 1), back_to(Stand::WentBack));
         // Ours is not listed any more.
-        let reason = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.";
-        let said = Deployment { reason: reason.to_owned(), ..back(Completed) };
-        assert_eq!(judged(vec![said], 0, 1), back_to(Stand::WentBack));
+        assert_eq!(judged(vec![back(Completed)], 0, 1), back_to(Stand::WentBack));
     }
 
     #[test]

@@ -1,0 +1,149 @@
+//! The calls of ECS and Logs that a release makes, each with what it asks for.
+
+use serde_json::{Value, json};
+
+use crate::aws::error::AwsError;
+use crate::aws::{Client, Service as Aws};
+use crate::observed::{Service, Task};
+use crate::task_definition::Registration;
+
+/// `DescribeTasks` takes so many at a time.
+const TASKS: usize = 100;
+
+/// A service of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its cluster, by name or ARN.
+    pub cluster: String,
+    /// Its name or ARN.
+    pub service: String,
+}
+
+fn strings(value: &Value, key: &str) -> Vec<String> {
+    let list = value.get(key).and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(|it| it.as_str().map(ToOwned::to_owned)).collect()
+}
+
+fn unreadable(operation: &str, reason: &str) -> AwsError {
+    AwsError::Answer { operation: operation.to_owned(), reason: reason.to_owned() }
+}
+
+/// The service, if there is one.
+pub async fn service(client: &Client, at: &Place) -> Result<Option<Service>, AwsError> {
+    let body = json!({ "cluster": at.cluster, "services": [at.service] });
+    let answer = client.call(Aws::Ecs, "DescribeServices", &body).await?;
+    Ok(answer.pointer("/services/0").map(Service::read))
+}
+
+/// A task definition with its tags, by ARN, `family:revision` or family, as it can be registered.
+pub async fn definition(client: &Client, name: &str) -> Result<(String, Registration), AwsError> {
+    let body = json!({ "taskDefinition": name, "include": ["TAGS"] });
+    let answer = client.call(Aws::Ecs, "DescribeTaskDefinition", &body).await?;
+    let arn = answer.pointer("/taskDefinition/taskDefinitionArn").and_then(Value::as_str);
+    let read = Registration::of_described(&answer);
+    let read =
+        read.map_err(|error| unreadable("ecs:DescribeTaskDefinition", &error.to_string()))?;
+    Ok((arn.unwrap_or_default().to_owned(), read))
+}
+
+/// Registers it, and gives the ARN of the revision. If nobody knows whether that was done, the last
+/// revision is looked at first.
+pub async fn register(client: &Client, wanted: &Registration) -> Result<String, AwsError> {
+    let register = || client.call(Aws::Ecs, "RegisterTaskDefinition", wanted.json());
+    let answer = match register().await {
+        Err(AwsError::Ambiguous { .. }) => {
+            let (arn, last) = definition(client, wanted.family()).await?;
+            if last == *wanted {
+                return Ok(arn);
+            }
+            register().await?
+        }
+        answer => answer?,
+    };
+    let arn = answer.pointer("/taskDefinition/taskDefinitionArn").and_then(Value::as_str);
+    let arn =
+        arn.ok_or_else(|| unreadable("ecs:RegisterTaskDefinition", "it names no revision"))?;
+    Ok(arn.to_owned())
+}
+
+/// Lets a service run a revision, and gives the service as it is then. If nobody knows whether that
+/// was done, the service is looked at first: two updates are two deployments (kayac/ecspresso#929).
+pub async fn update(client: &Client, at: &Place, revision: &str) -> Result<Service, AwsError> {
+    let body = json!({ "cluster": at.cluster, "service": at.service, "taskDefinition": revision });
+    let update = || client.call(Aws::Ecs, "UpdateService", &body);
+    let answer = match update().await {
+        Err(AwsError::Ambiguous { .. }) => {
+            let now = service(client, at).await?;
+            let is_done = |it: &Service| {
+                it.primary().is_some_and(|primary| primary.task_definition == revision)
+            };
+            if let Some(now) = now.filter(is_done) {
+                return Ok(now);
+            }
+            update().await?
+        }
+        answer => answer?,
+    };
+    let service = answer.get("service").map(Service::read);
+    service.ok_or_else(|| unreadable("ecs:UpdateService", "it describes no service"))
+}
+
+/// The ARNs of a service's tasks that run, or that stopped within the last hour.
+pub async fn tasks(client: &Client, at: &Place, stopped: bool) -> Result<Vec<String>, AwsError> {
+    let mut body = json!({
+        "cluster": at.cluster, "serviceName": at.service,
+        "desiredStatus": if stopped { "STOPPED" } else { "RUNNING" },
+    });
+    let mut all = Vec::new();
+    loop {
+        let answer = client.call(Aws::Ecs, "ListTasks", &body).await?;
+        all.extend(strings(&answer, "taskArns"));
+        match (answer.get("nextToken").filter(|it| !it.is_null()), body.as_object_mut()) {
+            (Some(next), Some(body)) => body.insert("nextToken".to_owned(), next.clone()),
+            _ => return Ok(all),
+        };
+    }
+}
+
+/// Tasks by their ARNs.
+pub async fn described(
+    client: &Client,
+    at: &Place,
+    arns: &[String],
+) -> Result<Vec<Task>, AwsError> {
+    let mut all = Vec::new();
+    for arns in arns.chunks(TASKS) {
+        let body = json!({ "cluster": at.cluster, "tasks": arns });
+        let answer = client.call(Aws::Ecs, "DescribeTasks", &body).await?;
+        let tasks = answer.get("tasks").and_then(Value::as_array);
+        all.extend(tasks.into_iter().flatten().map(Task::read));
+    }
+    Ok(all)
+}
+
+/// The last lines that a container of a task wrote, if its definition sends them to `CloudWatch` and
+/// they can be read.
+pub async fn last_lines(
+    client: &Client,
+    definition: &Registration,
+    task: &Task,
+    most: u32,
+) -> Vec<String> {
+    let containers = definition.json().get("containerDefinitions").and_then(Value::as_array);
+    let logged = containers.into_iter().flatten().find_map(|container| {
+        let options = container.pointer("/logConfiguration/options")?;
+        let option = |name: &str| options.get(name)?.as_str();
+        let (group, prefix) = (option("awslogs-group")?, option("awslogs-stream-prefix")?);
+        let name = container.get("name")?.as_str()?;
+        let id = task.arn.rsplit('/').next().unwrap_or_default();
+        Some((group.to_owned(), format!("{prefix}/{name}/{id}")))
+    });
+    let Some((group, stream)) = logged else { return Vec::new() };
+    let body = json!({
+        "logGroupName": group, "logStreamName": stream, "limit": most, "startFromHead": false,
+    });
+    // Without them the rest of the story is told as well.
+    let answer = client.call(Aws::Logs, "GetLogEvents", &body).await.unwrap_or_default();
+    let events = answer.get("events").and_then(Value::as_array).into_iter().flatten();
+    events.filter_map(|it| Some(it.get("message")?.as_str()?.trim_end().to_owned())).collect()
+}

@@ -1,0 +1,181 @@
+//! The image that is released: from this machine into ECR, and by what digests a task may call it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use imagebuild::archive::{self, ArchiveError};
+use imagebuild::blobs::{BlobError, Blobs};
+use imagebuild::preflight::could_not_start;
+use imagebuild::read::{self, Platforms, ReadError};
+use imagebuild::reference::{NoPlace, Place, Reference};
+use imagebuild::registry::client::{Connection, Patience, RegistryError, Repository};
+use imagebuild::registry::credentials::Credential;
+use imagebuild::registry::push::{How, Parcel, push};
+use indicatif::MultiProgress;
+use serde_json::{Value, json};
+
+use crate::aws::error::AwsError;
+use crate::aws::{Client, Service};
+
+/// An image that tasks can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// As a task definition names it: `REGISTRY/REPOSITORY@DIGEST`.
+    pub reference: String,
+    /// Its digest, and for an index those of the images that it lists: a task tells one of them.
+    pub digests: Vec<String>,
+    /// What was sent for it, in bytes.
+    pub sent: u64,
+}
+
+/// Why there is no image to release.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// See there.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// See there.
+    #[error(transparent)]
+    Place(#[from] NoPlace),
+    /// See there.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// See there.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// See there.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// See there.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// It could not start, or is not what it says.
+    #[error("{image} is not released:{}", items(.problems))]
+    Unsound {
+        /// Which.
+        image: String,
+        /// What is wrong with it.
+        problems: Vec<String>,
+    },
+    /// No repository is named.
+    #[error(
+        "name the repository of ECR that {0} goes to: repository = \"NAME\" in deploy.toml, or --repository NAME"
+    )]
+    NoRepository(String),
+    /// The registry does not have it.
+    #[error("there is no image {0}")]
+    Absent(String),
+    /// ECR gave no token.
+    #[error("ecr:GetAuthorizationToken: the answer holds no token")]
+    NoToken,
+}
+
+fn items(problems: &[String]) -> String {
+    problems.iter().fold(String::new(), |text, problem| text + "\n  - " + problem)
+}
+
+/// A registry of ECR, and who may push to it for twelve hours.
+struct Ecr {
+    host: String,
+    plain_http: bool,
+    credential: Credential,
+}
+
+impl Ecr {
+    async fn sign_in(client: &Client) -> Result<Self, ImageError> {
+        let answer = client.call(Service::Ecr, "GetAuthorizationToken", &json!({})).await?;
+        let text = |key: &str| {
+            answer.pointer(&format!("/authorizationData/0/{key}")).and_then(Value::as_str)
+        };
+        let token = text("authorizationToken").and_then(|token| STANDARD.decode(token).ok());
+        let token = token.and_then(|token| String::from_utf8(token).ok());
+        let endpoint = text("proxyEndpoint").unwrap_or_default();
+        let (scheme, host) = endpoint.split_once("://").ok_or(ImageError::NoToken)?;
+        let (user, password) =
+            token.as_deref().and_then(|it| it.split_once(':')).ok_or(ImageError::NoToken)?;
+        let credential = Credential::Basic { user: user.to_owned(), password: password.to_owned() };
+        let host = host.trim_end_matches('/').to_owned();
+        Ok(Self { host, plain_http: scheme == "http", credential })
+    }
+
+    fn repository(&self, reference: &Reference) -> Result<Repository, RegistryError> {
+        let credential = (reference.host == self.host).then(|| self.credential.clone());
+        let plain_http = self.plain_http;
+        let patience = Patience::default();
+        Repository::new(reference, None, Connection { plain_http, credential, patience })
+    }
+}
+
+/// Sees to it that an image is in ECR: one of this machine (`oci:`, `oci-archive:`,
+/// `docker-archive:`) is looked at and pushed, under tags if there are some; one that is written
+/// `docker://…` must be there.
+pub async fn delivered(
+    client: &Client,
+    image: &str,
+    repository: Option<&str>,
+    tags: &[String],
+    bars: &MultiProgress,
+) -> Result<Image, ImageError> {
+    let place: Place = image.parse()?;
+    let ecr = Ecr::sign_in(client).await?;
+    let (folder, tag) = match &place {
+        Place::Registry(reference) => return there(&ecr, reference).await,
+        Place::Layout { folder, tag } => {
+            return pushed(&ecr, image, folder, tag.as_deref(), repository, tags, bars).await;
+        }
+        Place::Archive { file, tag } => (archive::unpack(file)?, tag.clone()),
+        Place::DockerArchive { file, .. } => (archive::unpack(file)?, None),
+    };
+    pushed(&ecr, image, folder.path(), tag.as_deref(), repository, tags, bars).await
+}
+
+async fn pushed(
+    ecr: &Ecr,
+    image: &str,
+    folder: &Path,
+    tag: Option<&str>,
+    repository: Option<&str>,
+    tags: &[String],
+    bars: &MultiProgress,
+) -> Result<Image, ImageError> {
+    let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
+    let found = read::find(folder, tag, Platforms::All)?;
+    for it in &found.images {
+        let contents = read::read(folder, it);
+        let faults = contents.faults.iter().map(ToString::to_string);
+        let problems = could_not_start(&contents);
+        let problems: Vec<String> =
+            faults.chain(problems.iter().map(ToString::to_string)).collect();
+        if !problems.is_empty() {
+            return Err(ImageError::Unsound { image: image.to_owned(), problems });
+        }
+    }
+    let blobs = Blobs::open(&folder.join("blobs/sha256"))?;
+    let digest = found.top.digest().to_string();
+    let refuse = |_| ImageError::Absent(digest.clone());
+    let manifest = blobs.get(digest.parse().map_err(refuse)?)?;
+    let parcel = Parcel::new(found.top.media_type(), &manifest, &blobs, &BTreeMap::new())?;
+    let reference: Reference = format!("{}/{repository}", ecr.host).parse()?;
+    let pushed = push(&ecr.repository(&reference)?, &parcel, tags, bars).await?;
+    let sent = pushed.blobs.iter().filter(|blob| blob.how == How::Uploaded);
+    let mut digests = vec![digest.clone()];
+    digests.extend(found.images.iter().map(|image| image.digest().to_string()));
+    digests.dedup();
+    let sent = sent.map(|blob| blob.size).sum();
+    Ok(Image { reference: format!("{}/{repository}@{digest}", ecr.host), digests, sent })
+}
+
+async fn there(ecr: &Ecr, reference: &Reference) -> Result<Image, ImageError> {
+    let repository = ecr.repository(reference)?;
+    let absent = || ImageError::Absent(reference.to_string());
+    let got = repository.get_manifest(&reference.wanted()).await?.ok_or_else(absent)?;
+    let digest = got.digest.to_string();
+    let listed: Value = serde_json::from_slice(&got.bytes).unwrap_or_default();
+    let listed = listed.get("manifests").and_then(Value::as_array).into_iter().flatten();
+    let listed = listed.filter_map(|it| Some(it.get("digest")?.as_str()?.to_owned()));
+    let digests = std::iter::once(digest.clone()).chain(listed).collect();
+    let reference = format!("{}/{}@{digest}", reference.host, reference.repository);
+    Ok(Image { reference, digests, sent: 0 })
+}

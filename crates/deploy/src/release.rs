@@ -1,0 +1,518 @@
+//! The way of a release: look → push → register → update → watch → confirm, or go back.
+//!
+//! One `UpdateService`, whose deployment is followed by its id until AWS says that it is complete,
+//! and then until every task says that it runs exactly this image. Else the service is brought back to
+//! what it ran before, if that ran well, and this waits until it is there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::aws::error::AwsError;
+use crate::aws::{Client, Service as Aws};
+use crate::diagnose::{Finding, diagnose};
+use crate::ecs::{self, Place};
+use crate::image::{Image, ImageError, delivered};
+use crate::observed::{Rollout, Service, Task};
+use crate::rollout::{Followed, Limits, Stand, judge};
+use crate::task_definition::{Change, Edit, EditError, Registration, Set, changes};
+
+/// Between the first looks.
+const FIRST_PAUSE: Duration = Duration::from_secs(3);
+/// Between later ones.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Lines of a task's log that are shown when it failed.
+const LINES: u32 = 15;
+
+/// What is released, and to where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The service.
+    pub place: Place,
+    /// The account that it must be in.
+    pub account: Option<String>,
+    /// The container that gets the image; the only one, if nothing is said.
+    pub container: Option<String>,
+    /// As `delivered` takes it.
+    pub image: String,
+    /// The repository of ECR that it goes to.
+    pub repository: Option<String>,
+    /// The tags that it gets there.
+    pub tags: Vec<String>,
+    /// What else changes.
+    pub edits: Vec<Edit>,
+    /// When it is given up.
+    pub limits: Limits,
+    /// Whether the service is brought back then.
+    pub rollback: bool,
+}
+
+/// How a release ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// This image serves, and nothing else.
+    Deployed,
+    /// It did so before.
+    Unchanged,
+    /// It failed, and the service is back where it was.
+    RolledBack,
+    /// It failed, and the service was left as it is.
+    Failed,
+    /// Somebody else's deployment took its place.
+    Superseded,
+    /// Who released it was asked to stop.
+    Interrupted,
+    /// It is complete, and some task runs another image.
+    OtherImage,
+}
+
+/// What became of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// As the task definition names it.
+    pub image: String,
+    /// The ARN of the revision that was released.
+    pub revision: String,
+    /// The ARN of the revision that the service had before.
+    pub before: String,
+    /// The deployment's id, if one began.
+    pub deployment: Option<String>,
+    /// What changed in the task definition.
+    pub changes: Vec<Change>,
+    /// What is wrong, the most telling first.
+    pub findings: Vec<Finding>,
+    /// The last lines of a task that failed.
+    pub log: Vec<String>,
+    /// In what state the service is left: a sentence.
+    pub left: String,
+    /// Whether it was given up because it took too long.
+    pub too_long: bool,
+    /// How long it took, in seconds.
+    pub seconds: u64,
+    /// How many calls were made.
+    pub calls: usize,
+}
+
+impl Outcome {
+    /// By which the program ends.
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Deployed | Verdict::Unchanged => 0,
+            Verdict::Superseded => 21,
+            Verdict::Interrupted => 23,
+            Verdict::OtherImage => 24,
+            Verdict::RolledBack | Verdict::Failed if self.too_long => 22,
+            Verdict::RolledBack | Verdict::Failed => {
+                self.findings.first().map_or(20, |finding| finding.class.exit_code())
+            }
+        }
+    }
+}
+
+/// Why nothing was released. Nothing of the service was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// See there.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// See there.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// See there.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// Another account.
+    #[error("these credentials are of account {found}, and this is for account {wanted}")]
+    Account {
+        /// Of the credentials.
+        found: String,
+        /// As it should be.
+        wanted: String,
+    },
+    /// There is no such service.
+    #[error("there is no service {} in cluster {}. Create it first, or see service, cluster and region in deploy.toml", .0.service, .0.cluster)]
+    NoService(Place),
+    /// It is going.
+    #[error("the service {service} is {status}, and takes no deployments")]
+    NotActive {
+        /// Which.
+        service: String,
+        /// `DRAINING` or `INACTIVE`.
+        status: String,
+    },
+    /// Another deployment goes on.
+    #[error(
+        "a deployment of {revision} is under way: wait for it (`deploy status --watch`), then try again"
+    )]
+    UnderWay {
+        /// Of which revision.
+        revision: String,
+    },
+    /// There are several containers.
+    #[error("the task definition has the containers {}: say which gets the image, container = \"NAME\" or --container NAME", .0.join(", "))]
+    Container(Vec<String>),
+}
+
+impl ReleaseError {
+    /// By which the program ends.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Aws(_) | Self::Image(ImageError::Aws(_)) => 11,
+            _ => 10,
+        }
+    }
+}
+
+/// Where it is told what is done.
+pub trait Say {
+    /// A step that begins, or a fact.
+    fn line(&mut self, text: &str);
+    /// What is waited for now.
+    fn waiting(&mut self, service: &Service, what: &str);
+}
+
+/// What would be released: read only.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The service as it is.
+    pub service: Service,
+    /// What it runs.
+    pub current: Registration,
+    /// What it would run.
+    pub wanted: Registration,
+}
+
+/// Looks whether a release can begin.
+pub async fn look(client: &Client, target: &Target) -> Result<Service, ReleaseError> {
+    if let Some(wanted) = &target.account {
+        let identity = client.call(Aws::Sts, "GetCallerIdentity", &json!({})).await?;
+        let found = identity.get("Account").and_then(Value::as_str).unwrap_or_default();
+        if found != wanted {
+            let (found, wanted) = (found.to_owned(), wanted.clone());
+            return Err(ReleaseError::Account { found, wanted });
+        }
+    }
+    let service = ecs::service(client, &target.place).await?;
+    let service = service.ok_or_else(|| ReleaseError::NoService(target.place.clone()))?;
+    if service.status != "ACTIVE" {
+        let (service, status) = (service.name, service.status);
+        return Err(ReleaseError::NotActive { service, status });
+    }
+    Ok(service)
+}
+
+/// What the service runs, and what it would run with this image.
+pub async fn planned(
+    client: &Client,
+    target: &Target,
+    service: Service,
+    image: &str,
+) -> Result<Planned, ReleaseError> {
+    let (_, current) = ecs::definition(client, &service.task_definition).await?;
+    let containers = current.containers();
+    let container = match (&target.container, containers.as_slice()) {
+        (Some(container), _) => container.clone(),
+        (None, [only]) => only.clone(),
+        (None, _) => return Err(ReleaseError::Container(containers)),
+    };
+    let mut edits = vec![Edit { container, change: Set::Image(image.to_owned()) }];
+    edits.extend(target.edits.iter().cloned());
+    let wanted = current.edited(&edits)?;
+    Ok(Planned { service, current, wanted })
+}
+
+/// Releases. When `stop` comes to an end, it says what it leaves behind and ends as well.
+pub async fn release(
+    client: &Client,
+    target: &Target,
+    bars: &MultiProgress,
+    say: &mut dyn Say,
+    stop: &mut (dyn Future<Output = ()> + Unpin),
+) -> Result<Outcome, ReleaseError> {
+    let began = client.clock().now();
+    let service = look(client, target).await?;
+    let primary = service.primary().cloned().unwrap_or_default();
+    // A service without tasks that ever ran well says so by its deployment.
+    let is_failed = primary.rollout == Rollout::Failed;
+    if service.is_deploying() && !is_failed {
+        return Err(ReleaseError::UnderWay { revision: primary.task_definition });
+    }
+    say.line(&format!("{} runs {}", service.name, short(&service.task_definition)));
+    let (repository, tags) = (target.repository.as_deref(), &target.tags);
+    let image = delivered(client, &target.image, repository, tags, bars).await?;
+    let sent = if image.sent > 0 {
+        format!("sent {:.1} MiB", image.sent as f64 / 1_048_576.0)
+    } else {
+        "was there already".to_owned()
+    };
+    say.line(&format!("{} {sent}", image.reference));
+    let before = service.task_definition.clone();
+    let Planned { service, current, wanted } =
+        planned(client, target, service, &image.reference).await?;
+    let mut outcome = Outcome {
+        verdict: Verdict::Unchanged,
+        image: image.reference.clone(),
+        revision: before.clone(),
+        before: before.clone(),
+        deployment: None,
+        changes: changes(&current, &wanted),
+        findings: Vec::new(),
+        log: Vec::new(),
+        left: String::new(),
+        too_long: false,
+        seconds: 0,
+        calls: 0,
+    };
+    let run = Run { client, place: &target.place, limits: target.limits };
+    if current == wanted && !is_failed {
+        run.confirm(&image, &before, Verdict::Unchanged, &mut outcome).await?;
+    } else {
+        for change in &outcome.changes {
+            say.line(&format!("  {change}"));
+        }
+        let revision =
+            if current == wanted { before.clone() } else { ecs::register(client, &wanted).await? };
+        outcome.revision.clone_from(&revision);
+        let known = service.events.first().map(|event| event.id.clone());
+        let updated = ecs::update(client, &target.place, &revision).await?;
+        let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
+        say.line(&format!("{} is being deployed as {id}", short(&revision)));
+        outcome.deployment = Some(id.clone());
+        let back_to = (!is_failed).then_some(before);
+        let followed = Followed { id, revision, before: back_to };
+        let watched = Watched { followed, wanted: &wanted, image: &image, known };
+        run.watch(&watched, target.rollback, &mut outcome, say, stop).await?;
+    }
+    outcome.seconds = client.clock().since(began).as_secs();
+    outcome.calls = client.calls().len();
+    Ok(outcome)
+}
+
+/// What follows a colon or a slash: of an ARN, what people call it.
+pub fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+struct Run<'a> {
+    client: &'a Client,
+    place: &'a Place,
+    limits: Limits,
+}
+
+struct Watched<'a> {
+    followed: Followed,
+    wanted: &'a Registration,
+    image: &'a Image,
+    /// The last event before it began.
+    known: Option<String>,
+}
+
+/// Tasks that failed, as they come to be known: two calls a look at most.
+#[derive(Default)]
+struct Failures {
+    seen: BTreeSet<String>,
+    waiting: Vec<String>,
+    tasks: Vec<Task>,
+}
+
+impl Run<'_> {
+    /// One look: the service, and either which tasks stopped, or why those did that are new.
+    async fn observe(
+        &self,
+        followed: &Followed,
+        failures: &mut Failures,
+    ) -> Result<Option<Service>, AwsError> {
+        let service = ecs::service(self.client, self.place).await?;
+        if failures.waiting.is_empty() {
+            let stopped = ecs::tasks(self.client, self.place, true).await?;
+            failures.waiting =
+                stopped.into_iter().filter(|arn| !failures.seen.contains(arn)).collect();
+        } else {
+            let arns = std::mem::take(&mut failures.waiting);
+            let tasks = ecs::described(self.client, self.place, &arns).await?;
+            failures.seen.extend(arns);
+            let ours = |task: &Task| task.started_by == followed.id && task.has_failed();
+            failures.tasks.extend(tasks.into_iter().filter(ours));
+        }
+        Ok(service)
+    }
+
+    async fn watch(
+        &self,
+        watched: &Watched<'_>,
+        rollback: bool,
+        outcome: &mut Outcome,
+        say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
+    ) -> Result<(), ReleaseError> {
+        let clock = self.client.clock();
+        let began = clock.now();
+        let mut failures = Failures::default();
+        let mut pause = FIRST_PAUSE;
+        let mut given_up_at = None;
+        loop {
+            let service = self.observe(&watched.followed, &mut failures).await?.unwrap_or_default();
+            let passed = clock.since(began);
+            // On ECS's own way back, the time of the deployment counts no more.
+            let limits = match given_up_at {
+                Some(at) => Limits { time: at + self.limits.time, ..self.limits },
+                None => self.limits,
+            };
+            let stand = judge(&watched.followed, &service, &failures.tasks, passed, limits);
+            let finding = diagnose(&failures.tasks, &service, watched.known.as_deref());
+            let what = match &stand {
+                Stand::Waiting(what) => what.clone(),
+                Stand::GoingBack(revision) => {
+                    given_up_at.get_or_insert(passed);
+                    format!("ECS is going back to {}", short(revision))
+                }
+                Stand::Complete => {
+                    let revision = &watched.followed.revision;
+                    return self.confirm(watched.image, revision, Verdict::Deployed, outcome).await;
+                }
+                ended => {
+                    outcome.findings = finding;
+                    if let Some(task) = failures.tasks.last() {
+                        outcome.log =
+                            ecs::last_lines(self.client, watched.wanted, task, LINES).await;
+                    }
+                    return self.ended(ended, watched, rollback, outcome, say).await;
+                }
+            };
+            say.waiting(&service, &what);
+            tokio::select! {
+                biased;
+                () = &mut *stop => {
+                    outcome.verdict = Verdict::Interrupted;
+                    outcome.findings = finding;
+                    outcome.left = format!(
+                        "the deployment {} of {} goes on in ECS; `deploy status --watch` follows it, \
+                         `deploy rollback` takes it back",
+                        watched.followed.id, short(&watched.followed.revision)
+                    );
+                    return Ok(());
+                }
+                () = clock.sleep(pause) => {}
+            }
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// It will not be complete.
+    async fn ended(
+        &self,
+        stand: &Stand,
+        watched: &Watched<'_>,
+        rollback: bool,
+        outcome: &mut Outcome,
+        say: &mut dyn Say,
+    ) -> Result<(), ReleaseError> {
+        outcome.too_long = *stand == Stand::TooLong;
+        outcome.verdict = Verdict::Failed;
+        match stand {
+            Stand::Superseded(other) => {
+                outcome.verdict = Verdict::Superseded;
+                outcome.left = format!("somebody else is deploying {}", short(other));
+            }
+            Stand::WentBack(revision) => {
+                outcome.verdict = Verdict::RolledBack;
+                outcome.left = format!("ECS went back to {}", short(revision));
+            }
+            Stand::Gone(status) => outcome.left = format!("the service is {status}"),
+            _ => match &watched.followed.before {
+                Some(before) if rollback => self.go_back(before, outcome, say).await?,
+                Some(before) => {
+                    outcome.left = format!(
+                        "ECS goes on trying; {} still serves where its tasks are left",
+                        short(before)
+                    );
+                }
+                None => {
+                    "there is no revision that ran well to go back to, and ECS goes on trying"
+                        .clone_into(&mut outcome.left);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Brings the service back, and waits until it is there.
+    async fn go_back(
+        &self,
+        before: &str,
+        outcome: &mut Outcome,
+        say: &mut dyn Say,
+    ) -> Result<(), ReleaseError> {
+        let why = outcome.findings.first().map(|finding| finding.class.title());
+        let why = why.unwrap_or("it does not become complete");
+        say.line(&format!("{why}: going back to {}", short(before)));
+        let updated = ecs::update(self.client, self.place, before).await?;
+        let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
+        let followed = Followed { id, revision: before.to_owned(), before: None };
+        let clock = self.client.clock();
+        let began = clock.now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let service = ecs::service(self.client, self.place).await?.unwrap_or_default();
+            let stand = judge(&followed, &service, &[], clock.since(began), self.limits);
+            match stand {
+                Stand::Waiting(what) | Stand::GoingBack(what) => say.waiting(&service, &what),
+                Stand::Complete | Stand::WentBack(_) => {
+                    outcome.verdict = Verdict::RolledBack;
+                    outcome.left = format!("the service is back at {}", short(before));
+                    return Ok(());
+                }
+                other => {
+                    outcome.left = format!(
+                        "the way back to {} did not come to its end ({other:?}): look at the service now",
+                        short(before)
+                    );
+                    return Ok(());
+                }
+            }
+            clock.sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Asks every task which image it really runs.
+    async fn confirm(
+        &self,
+        image: &Image,
+        revision: &str,
+        verdict: Verdict,
+        outcome: &mut Outcome,
+    ) -> Result<(), ReleaseError> {
+        let arns = ecs::tasks(self.client, self.place, false).await?;
+        let tasks = ecs::described(self.client, self.place, &arns).await?;
+        let digest = image.reference.rsplit('@').next().unwrap_or_default();
+        let others: Vec<&Task> = tasks
+            .iter()
+            .filter(|task| {
+                let runs = |it: &crate::observed::Container| image.digests.contains(&it.digest);
+                task.task_definition != revision || !task.containers.iter().any(runs)
+            })
+            .collect();
+        outcome.verdict = verdict;
+        outcome.left = format!("{} tasks run {digest}", tasks.len());
+        if let Some(other) = others.first() {
+            outcome.verdict = Verdict::OtherImage;
+            let runs: Vec<&str> = other.containers.iter().map(|it| it.digest.as_str()).collect();
+            outcome.left = format!(
+                "{} of {} tasks run another image: {} of {} runs {}",
+                others.len(),
+                tasks.len(),
+                short(&other.arn),
+                short(&other.task_definition),
+                runs.join(", ")
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Every scenario of the simulator ends as it should, in words and calls.
+
+use deploy::clock::Clock;
+use deploy::diagnose::Class;
+use deploy::ecs::Place;
+use deploy::observed::Service;
+use deploy::release::{Outcome, Say, Target, Verdict, release};
+use deploy::rollout::Limits;
+use deploy::simulator::scenarios::{Scenario, all};
+use deploy::simulator::{Played, Simulator, play};
+use deploy::task_definition::Registration;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde_json::Value;
+
+/// Keeps what is said.
+#[derive(Default)]
+struct Said(Vec<String>);
+
+impl Say for Said {
+    fn line(&mut self, text: &str) {
+        self.0.push(text.to_owned());
+    }
+
+    fn waiting(&mut self, _: &Service, what: &str) {
+        self.0.push(what.to_owned());
+    }
+}
+
+fn target(image: &str) -> Target {
+    Target {
+        place: Place { cluster: "main".to_owned(), service: "graphbook".to_owned() },
+        account: Some("123456789012".to_owned()),
+        container: Some("app".to_owned()),
+        image: image.to_owned(),
+        repository: Some("graphbook".to_owned()),
+        tags: Vec::new(),
+        edits: Vec::new(),
+        limits: Limits::default(),
+        rollback: true,
+    }
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn scenario(name: &str) -> Scenario {
+    all().into_iter().find(|it| it.name == name).unwrap()
+}
+
+fn played(scenario: &Scenario) -> (Played, String) {
+    let mut said = Said::default();
+    let played = run(play(scenario, &mut said)).unwrap();
+    (played, said.0.join("\n"))
+}
+
+fn calls(played: &Played, operation: &str) -> Vec<Value> {
+    let calls = played.simulator.calls();
+    calls.into_iter().filter(|(name, _)| name == operation).map(|(_, said)| said).collect()
+}
+
+fn outcome(played: &Played) -> &Outcome {
+    played.result.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_scenario_ends_with_its_code_and_its_words() {
+    for scenario in all() {
+        let name = scenario.name;
+        let (played, said) = played(&scenario);
+        let (code, text) = match &played.result {
+            Ok(outcome) => {
+                let findings = outcome.findings.iter().map(|it| it.class.title());
+                let findings: Vec<&str> = findings.collect();
+                let (left, log) = (&outcome.left, outcome.log.join("\n"));
+                (outcome.exit_code(), format!("{left}\n{}\n{log}", findings.join("\n")))
+            }
+            Err(error) => (error.exit_code(), error.to_string()),
+        };
+        assert_eq!(code, scenario.exit_code, "{name}: {text}\n{said}");
+        assert!(text.contains(scenario.says), "{name}: {text}\n{said}");
+        let tries = if name.starts_with("update-") { 1..=1 } else { 0..=2 };
+        assert!(tries.contains(&calls(&played, "UpdateService").len()), "{name}");
+        assert!(calls(&played, "RegisterTaskDefinition").len() <= 1, "{name}");
+    }
+}
+
+#[test]
+fn what_serves_already_is_neither_registered_nor_deployed() {
+    let clock = Clock::simulated();
+    run(async {
+        let success = scenario("success");
+        let simulator = Simulator::serve(success.start, &[], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        let mut released = Vec::new();
+        for _ in 0..2 {
+            let client = simulator.client(&clock).unwrap();
+            let target = target(&image);
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+            let mut never = std::future::pending();
+            let mut said = Said::default();
+            let outcome = release(&client, &target, &bars, &mut said, &mut never).await.unwrap();
+            released.push((outcome.verdict, outcome.calls, simulator.calls().len()));
+        }
+        assert_eq!(released[0].0, Verdict::Deployed);
+        let (verdict, calls, all) = released[1];
+        assert_eq!((verdict, calls), (Verdict::Unchanged, all - released[0].2));
+        assert!(calls <= 8, "{calls} calls");
+        let calls = simulator.calls();
+        let count = |operation: &str| calls.iter().filter(|(name, _)| name == operation).count();
+        assert_eq!((count("RegisterTaskDefinition"), count("UpdateService")), (1, 1));
+    });
+}
+
+#[test]
+fn a_look_is_two_calls_and_a_crash_loop_is_seen_within_two_looks() {
+    let (played, said) = played(&scenario("without-breaker"));
+    let names: Vec<String> = played.simulator.calls().into_iter().map(|(name, _)| name).collect();
+    let update = names.iter().position(|name| name == "UpdateService").unwrap();
+    let back = names.iter().rposition(|name| name == "UpdateService").unwrap();
+    let watching = &names[update + 1..back];
+    let looks = watching.iter().filter(|name| *name == "DescribeServices").count();
+    // The log is read once.
+    assert!(watching.len() <= 2 * looks + 1, "{watching:?}");
+    // Both tasks stop after 7 s; it is looked at 0, 3, 7.5 and 14.25 s.
+    assert!(looks <= 4, "{watching:?}\n{said}");
+    let findings = &outcome(&played).findings;
+    assert_eq!((findings[0].class, findings[0].count), (Class::Exit, 2));
+}
+
+#[test]
+fn what_is_registered_is_what_was_described_but_for_the_image() {
+    let (played, _) = played(&scenario("success"));
+    let registered = calls(&played, "RegisterTaskDefinition").remove(0);
+    let described = played.simulator.world().definition("graphbook:1").unwrap();
+    let before = Registration::of_described(&described).unwrap();
+    assert_eq!(registered["inventedMember"], before.json()["inventedMember"]);
+    let mut after = registered.clone();
+    after["containerDefinitions"][0]["image"] = before.image("app").unwrap().into();
+    assert_eq!(&after, before.json());
+    assert!(registered["containerDefinitions"][0]["image"].as_str().unwrap().contains("@sha256:"));
+    assert_eq!(outcome(&played).changes.len(), 1);
+}
