@@ -88,6 +88,33 @@ pub async fn update(client: &Client, at: &Place, revision: &str) -> Result<Servi
     service.ok_or_else(|| unreadable("ecs:UpdateService", "it describes no service"))
 }
 
+/// The ARNs of the revisions that were deployed well, the last first. ECS remembers three months.
+pub async fn deployed_well(client: &Client, at: &Place) -> Result<Vec<String>, AwsError> {
+    let body = json!({ "cluster": at.cluster, "service": at.service, "status": ["SUCCESSFUL"] });
+    let answer = client.call(Aws::Ecs, "ListServiceDeployments", &body).await?;
+    let deployments = answer.get("serviceDeployments").and_then(Value::as_array);
+    let targets = deployments.into_iter().flatten().filter_map(|it| {
+        it.get("targetServiceRevisionArn").and_then(Value::as_str).map(ToOwned::to_owned)
+    });
+    // More are not described at a time.
+    let targets: Vec<String> = targets.take(20).collect();
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let body = json!({ "serviceRevisionArns": targets });
+    let answer = client.call(Aws::Ecs, "DescribeServiceRevisions", &body).await?;
+    let revisions = answer.get("serviceRevisions").and_then(Value::as_array);
+    let revisions: Vec<&Value> = revisions.into_iter().flatten().collect();
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+    let of = |arn: &String| {
+        let found =
+            revisions.iter().find(|it| text(it, "serviceRevisionArn").as_ref() == Some(arn));
+        found.and_then(|it| text(it, "taskDefinition"))
+    };
+    Ok(targets.iter().filter_map(of).collect())
+}
+
 /// The ARNs of a service's tasks that run, or that stopped within the last hour.
 pub async fn tasks(client: &Client, at: &Place, stopped: bool) -> Result<Vec<String>, AwsError> {
     let mut body = json!({

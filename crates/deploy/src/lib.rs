@@ -2,10 +2,12 @@
 
 pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod diagnose;
 pub mod ecs;
 pub mod image;
 pub mod observed;
+pub mod orb;
 pub mod release;
 pub mod rollout;
 pub mod simulator;

@@ -1,7 +1,7 @@
 //! What AWS says of a service and its tasks at one moment. Pure: JSON → values.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -28,7 +28,14 @@ pub struct Service {
     pub events: Vec<Event>,
     /// The ARNs of the target groups that it is behind.
     pub target_groups: Vec<String>,
+    /// How its tasks are run, as `RunTask` takes it too: network, launch type, capacity providers.
+    #[serde(skip)]
+    pub runs_by: Map<String, Value>,
 }
+
+/// What `RunTask` and a service have in common.
+const RUNS_BY: [&str; 4] =
+    ["networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion"];
 
 /// A service's circuit breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -159,6 +166,10 @@ impl Service {
             target_groups: list(value, "loadBalancers")
                 .map(|it| text(it, "targetGroupArn"))
                 .filter(|arn| !arn.is_empty())
+                .collect(),
+            runs_by: RUNS_BY
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), value.get(key)?.clone())))
                 .collect(),
         }
     }

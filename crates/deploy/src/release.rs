@@ -16,7 +16,7 @@ use crate::aws::{Client, Service as Aws};
 use crate::diagnose::{Finding, diagnose};
 use crate::ecs::{self, Place};
 use crate::image::{Image, ImageError, delivered};
-use crate::observed::{Rollout, Service, Task};
+use crate::observed::{Container, Rollout, Service, Task};
 use crate::rollout::{Followed, Limits, Stand, judge};
 use crate::task_definition::{Change, Edit, EditError, Registration, Set, changes};
 
@@ -100,6 +100,24 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of what changes nothing.
+    fn new(image: &Image, before: &str, changes: Vec<Change>) -> Self {
+        Self {
+            verdict: Verdict::Unchanged,
+            image: image.reference.clone(),
+            revision: before.to_owned(),
+            before: before.to_owned(),
+            deployment: None,
+            changes,
+            findings: Vec::new(),
+            log: Vec::new(),
+            left: String::new(),
+            too_long: false,
+            seconds: 0,
+            calls: 0,
+        }
+    }
+
     /// By which the program ends.
     pub fn exit_code(&self) -> u8 {
         match self.verdict {
@@ -154,6 +172,9 @@ pub enum ReleaseError {
         /// Of which revision.
         revision: String,
     },
+    /// Nothing else was ever deployed well.
+    #[error("nothing but {} was ever deployed well here, as far as ECS remembers (three months): name a revision with --to", short(.0))]
+    NothingBefore(String),
     /// There are several containers.
     #[error("the task definition has the containers {}: say which gets the image, container = \"NAME\" or --container NAME", .0.join(", "))]
     Container(Vec<String>),
@@ -255,39 +276,57 @@ pub async fn release(
     let before = service.task_definition.clone();
     let Planned { service, current, wanted } =
         planned(client, target, service, &image.reference).await?;
-    let mut outcome = Outcome {
-        verdict: Verdict::Unchanged,
-        image: image.reference.clone(),
-        revision: before.clone(),
-        before: before.clone(),
-        deployment: None,
-        changes: changes(&current, &wanted),
-        findings: Vec::new(),
-        log: Vec::new(),
-        left: String::new(),
-        too_long: false,
-        seconds: 0,
-        calls: 0,
-    };
-    let run = Run { client, place: &target.place, limits: target.limits };
+    let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
+    let order = Order { client, target, image: &image, wanted: &wanted };
     if current == wanted && !is_failed {
-        run.confirm(&image, &before, Verdict::Unchanged, &mut outcome).await?;
+        order.confirm(&before, Verdict::Unchanged, &mut outcome).await?;
     } else {
         for change in &outcome.changes {
             say.line(&format!("  {change}"));
         }
         let revision =
             if current == wanted { before.clone() } else { ecs::register(client, &wanted).await? };
-        outcome.revision.clone_from(&revision);
-        let known = service.events.first().map(|event| event.id.clone());
-        let updated = ecs::update(client, &target.place, &revision).await?;
-        let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
-        say.line(&format!("{} is being deployed as {id}", short(&revision)));
-        outcome.deployment = Some(id.clone());
         let back_to = (!is_failed).then_some(before);
-        let followed = Followed { id, revision, before: back_to };
-        let watched = Watched { followed, wanted: &wanted, image: &image, known };
-        run.watch(&watched, target.rollback, &mut outcome, say, stop).await?;
+        order.roll_out(&service, revision, back_to, &mut outcome, say, stop).await?;
+    }
+    outcome.seconds = client.clock().since(began).as_secs();
+    outcome.calls = client.calls().len();
+    Ok(outcome)
+}
+
+/// Brings the service back to a revision, or to the last that was deployed well before the one that it
+/// has: not to the previous number, which may never have run (kayac/ecspresso#22).
+pub async fn rollback(
+    client: &Client,
+    target: &Target,
+    to: Option<&str>,
+    say: &mut dyn Say,
+    stop: &mut (dyn Future<Output = ()> + Unpin),
+) -> Result<Outcome, ReleaseError> {
+    let began = client.clock().now();
+    let service = look(client, target).await?;
+    let before = service.task_definition.clone();
+    let to = if let Some(to) = to {
+        to.to_owned()
+    } else {
+        let good = ecs::deployed_well(client, &target.place).await?;
+        let other = good.into_iter().find(|revision| *revision != before);
+        other.ok_or_else(|| ReleaseError::NothingBefore(before.clone()))?
+    };
+    let (_, current) = ecs::definition(client, &before).await?;
+    let (revision, wanted) = ecs::definition(client, &to).await?;
+    say.line(&format!("{} runs {}: back to {}", service.name, short(&before), short(&revision)));
+    let containers = wanted.containers();
+    let container = target.container.as_ref().or(containers.first());
+    let reference = container.and_then(|it| wanted.image(it)).unwrap_or_default().to_owned();
+    let digests = reference.split_once('@').map(|(_, digest)| digest.to_owned());
+    let image = Image { reference, digests: digests.into_iter().collect(), sent: 0 };
+    let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
+    let order = Order { client, target, image: &image, wanted: &wanted };
+    if revision == before && !service.is_deploying() {
+        order.confirm(&revision, Verdict::Unchanged, &mut outcome).await?;
+    } else {
+        order.roll_out(&service, revision, None, &mut outcome, say, stop).await?;
     }
     outcome.seconds = client.clock().since(began).as_secs();
     outcome.calls = client.calls().len();
@@ -299,18 +338,12 @@ pub fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-struct Run<'a> {
+/// What is to be carried out.
+struct Order<'a> {
     client: &'a Client,
-    place: &'a Place,
-    limits: Limits,
-}
-
-struct Watched<'a> {
-    followed: Followed,
-    wanted: &'a Registration,
+    target: &'a Target,
     image: &'a Image,
-    /// The last event before it began.
-    known: Option<String>,
+    wanted: &'a Registration,
 }
 
 /// Tasks that failed, as they come to be known: two calls a look at most.
@@ -321,21 +354,41 @@ struct Failures {
     tasks: Vec<Task>,
 }
 
-impl Run<'_> {
+impl Order<'_> {
+    /// One update, and what becomes of it.
+    async fn roll_out(
+        &self,
+        service: &Service,
+        revision: String,
+        before: Option<String>,
+        outcome: &mut Outcome,
+        say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
+    ) -> Result<(), ReleaseError> {
+        outcome.revision.clone_from(&revision);
+        let known = service.events.first().map(|event| event.id.clone());
+        let updated = ecs::update(self.client, &self.target.place, &revision).await?;
+        let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
+        say.line(&format!("{} is being deployed as {id}", short(&revision)));
+        outcome.deployment = Some(id.clone());
+        let followed = Followed { id, revision, before };
+        self.watch(&followed, known.as_deref(), outcome, say, stop).await
+    }
+
     /// One look: the service, and either which tasks stopped, or why those did that are new.
     async fn observe(
         &self,
         followed: &Followed,
         failures: &mut Failures,
     ) -> Result<Option<Service>, AwsError> {
-        let service = ecs::service(self.client, self.place).await?;
+        let service = ecs::service(self.client, &self.target.place).await?;
         if failures.waiting.is_empty() {
-            let stopped = ecs::tasks(self.client, self.place, true).await?;
+            let stopped = ecs::tasks(self.client, &self.target.place, true).await?;
             failures.waiting =
                 stopped.into_iter().filter(|arn| !failures.seen.contains(arn)).collect();
         } else {
             let arns = std::mem::take(&mut failures.waiting);
-            let tasks = ecs::described(self.client, self.place, &arns).await?;
+            let tasks = ecs::described(self.client, &self.target.place, &arns).await?;
             failures.seen.extend(arns);
             let ours = |task: &Task| task.started_by == followed.id && task.has_failed();
             failures.tasks.extend(tasks.into_iter().filter(ours));
@@ -345,8 +398,8 @@ impl Run<'_> {
 
     async fn watch(
         &self,
-        watched: &Watched<'_>,
-        rollback: bool,
+        followed: &Followed,
+        known: Option<&str>,
         outcome: &mut Outcome,
         say: &mut dyn Say,
         stop: &mut (dyn Future<Output = ()> + Unpin),
@@ -357,15 +410,15 @@ impl Run<'_> {
         let mut pause = FIRST_PAUSE;
         let mut given_up_at = None;
         loop {
-            let service = self.observe(&watched.followed, &mut failures).await?.unwrap_or_default();
+            let service = self.observe(followed, &mut failures).await?.unwrap_or_default();
             let passed = clock.since(began);
             // On ECS's own way back, the time of the deployment counts no more.
             let limits = match given_up_at {
-                Some(at) => Limits { time: at + self.limits.time, ..self.limits },
-                None => self.limits,
+                Some(at) => Limits { time: at + self.target.limits.time, ..self.target.limits },
+                None => self.target.limits,
             };
-            let stand = judge(&watched.followed, &service, &failures.tasks, passed, limits);
-            let finding = diagnose(&failures.tasks, &service, watched.known.as_deref());
+            let stand = judge(followed, &service, &failures.tasks, passed, limits);
+            let finding = diagnose(&failures.tasks, &service, known);
             let what = match &stand {
                 Stand::Waiting(what) => what.clone(),
                 Stand::GoingBack(revision) => {
@@ -373,16 +426,14 @@ impl Run<'_> {
                     format!("ECS is going back to {}", short(revision))
                 }
                 Stand::Complete => {
-                    let revision = &watched.followed.revision;
-                    return self.confirm(watched.image, revision, Verdict::Deployed, outcome).await;
+                    return self.confirm(&followed.revision, Verdict::Deployed, outcome).await;
                 }
                 ended => {
                     outcome.findings = finding;
                     if let Some(task) = failures.tasks.last() {
-                        outcome.log =
-                            ecs::last_lines(self.client, watched.wanted, task, LINES).await;
+                        outcome.log = ecs::last_lines(self.client, self.wanted, task, LINES).await;
                     }
-                    return self.ended(ended, watched, rollback, outcome, say).await;
+                    return self.ended(ended, followed, outcome, say).await;
                 }
             };
             say.waiting(&service, &what);
@@ -394,7 +445,8 @@ impl Run<'_> {
                     outcome.left = format!(
                         "the deployment {} of {} goes on in ECS; `deploy status --watch` follows it, \
                          `deploy rollback` takes it back",
-                        watched.followed.id, short(&watched.followed.revision)
+                        followed.id,
+                        short(&followed.revision)
                     );
                     return Ok(());
                 }
@@ -408,8 +460,7 @@ impl Run<'_> {
     async fn ended(
         &self,
         stand: &Stand,
-        watched: &Watched<'_>,
-        rollback: bool,
+        followed: &Followed,
         outcome: &mut Outcome,
         say: &mut dyn Say,
     ) -> Result<(), ReleaseError> {
@@ -425,8 +476,8 @@ impl Run<'_> {
                 outcome.left = format!("ECS went back to {}", short(revision));
             }
             Stand::Gone(status) => outcome.left = format!("the service is {status}"),
-            _ => match &watched.followed.before {
-                Some(before) if rollback => self.go_back(before, outcome, say).await?,
+            _ => match &followed.before {
+                Some(before) if self.target.rollback => self.go_back(before, outcome, say).await?,
                 Some(before) => {
                     outcome.left = format!(
                         "ECS goes on trying; {} still serves where its tasks are left",
@@ -452,15 +503,15 @@ impl Run<'_> {
         let why = outcome.findings.first().map(|finding| finding.class.title());
         let why = why.unwrap_or("it does not become complete");
         say.line(&format!("{why}: going back to {}", short(before)));
-        let updated = ecs::update(self.client, self.place, before).await?;
+        let updated = ecs::update(self.client, &self.target.place, before).await?;
         let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
         let followed = Followed { id, revision: before.to_owned(), before: None };
         let clock = self.client.clock();
         let began = clock.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let service = ecs::service(self.client, self.place).await?.unwrap_or_default();
-            let stand = judge(&followed, &service, &[], clock.since(began), self.limits);
+            let service = ecs::service(self.client, &self.target.place).await?.unwrap_or_default();
+            let stand = judge(&followed, &service, &[], clock.since(began), self.target.limits);
             match stand {
                 Stand::Waiting(what) | Stand::GoingBack(what) => say.waiting(&service, &what),
                 Stand::Complete | Stand::WentBack(_) => {
@@ -484,18 +535,18 @@ impl Run<'_> {
     /// Asks every task which image it really runs.
     async fn confirm(
         &self,
-        image: &Image,
         revision: &str,
         verdict: Verdict,
         outcome: &mut Outcome,
     ) -> Result<(), ReleaseError> {
-        let arns = ecs::tasks(self.client, self.place, false).await?;
-        let tasks = ecs::described(self.client, self.place, &arns).await?;
-        let digest = image.reference.rsplit('@').next().unwrap_or_default();
+        let arns = ecs::tasks(self.client, &self.target.place, false).await?;
+        let tasks = ecs::described(self.client, &self.target.place, &arns).await?;
+        let digest = self.image.reference.rsplit('@').next().unwrap_or_default();
         let others: Vec<&Task> = tasks
             .iter()
             .filter(|task| {
-                let runs = |it: &crate::observed::Container| image.digests.contains(&it.digest);
+                let digests = &self.image.digests;
+                let runs = |it: &Container| digests.is_empty() || digests.contains(&it.digest);
                 task.task_definition != revision || !task.containers.iter().any(runs)
             })
             .collect();

@@ -345,6 +345,13 @@ impl Inner {
                 let tasks = wanted.filter_map(|arn| world.described(arn.as_str()?));
                 Ok(json!({ "tasks": tasks.collect::<Vec<_>>(), "failures": [] }))
             }
+            "ListServiceDeployments" => Ok(json!({ "serviceDeployments": world.deployed_well() })),
+            "DescribeServiceRevisions" => {
+                let wanted = said.get("serviceRevisionArns").and_then(Value::as_array);
+                let wanted = wanted.into_iter().flatten();
+                let found = wanted.filter_map(|arn| world.service_revision(arn.as_str()?));
+                Ok(json!({ "serviceRevisions": found.collect::<Vec<_>>(), "failures": [] }))
+            }
             "RunTask" => {
                 let name = text("taskDefinition").unwrap_or_default();
                 let task = world.run_task(name).ok_or_else(no_definition)?;
@@ -359,7 +366,9 @@ impl Inner {
 }
 
 /// The members that an operation can't do without (the service models of botocore).
-const REQUIRED: [(&str, &[&str]); 9] = [
+const REQUIRED: [(&str, &[&str]); 11] = [
+    ("ListServiceDeployments", &["service"]),
+    ("DescribeServiceRevisions", &["serviceRevisionArns"]),
     ("DescribeServices", &["services"]),
     ("DescribeTaskDefinition", &["taskDefinition"]),
     ("RegisterTaskDefinition", &["family", "containerDefinitions"]),

@@ -3,8 +3,6 @@
 //! It knows what a release can run into: tasks that start, fail, drain; the circuit breaker and its way
 //! back; alarms; others who deploy at the same time.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 /// The account of the world.
@@ -130,8 +128,8 @@ pub struct World {
     deployments: Vec<Deployment>,
     tasks: Vec<Task>,
     events: Vec<(u64, u64, String)>,
-    /// Digests of images, by the text that names them in definitions.
-    digests: BTreeMap<String, String>,
+    /// The revisions that were deployed well, the last first.
+    history: Vec<usize>,
 }
 
 const SCALED: Stop = Stop {
@@ -157,7 +155,7 @@ impl World {
             deployments: Vec::new(),
             tasks: Vec::new(),
             events: Vec::new(),
-            digests: BTreeMap::new(),
+            history: Vec::new(),
             start,
         };
         for (index, fate) in world.start.revisions.clone().into_iter().enumerate() {
@@ -199,6 +197,8 @@ impl World {
         }
         if world.start.completed {
             world.now = BEGINNING;
+            let well = |index: &usize| matches!(world.fates.get(*index), Some(Fate::Fine(_)));
+            world.history = (0..world.fates.len()).rev().filter(well).collect();
         }
         // Else it goes on until somebody looks.
         world.advance(0);
@@ -395,6 +395,7 @@ impl World {
             }
         }
         if old == 0 {
+            self.history.insert(0, primary.revision);
             self.deployments.retain(|it| it.primary);
             for deployment in &mut self.deployments {
                 deployment.rollout = "COMPLETED";
@@ -510,7 +511,6 @@ impl World {
             .map(|it| {
                 let image = it.get("image").and_then(Value::as_str).unwrap_or_default();
                 let digest = image.split_once('@').map(|(_, digest)| digest.to_owned());
-                let digest = digest.or_else(|| self.digests.get(image).cloned());
                 json!({
                     "name": it.get("name"),
                     "image": image,
@@ -537,8 +537,15 @@ impl World {
         })
     }
 
-    /// Which image's digest a tag stands for.
-    pub fn name(&mut self, image: &str, digest: &str) {
-        self.digests.insert(image.to_owned(), digest.to_owned());
+    /// As `ListServiceDeployments` has those that were successful.
+    pub fn deployed_well(&self) -> Vec<Value> {
+        let of = |index: &usize| json!({ "status": "SUCCESSFUL", "targetServiceRevisionArn": arn(&format!("service-revision/{index}")) });
+        self.history.iter().map(of).collect()
+    }
+
+    /// As `DescribeServiceRevisions` has it.
+    pub fn service_revision(&self, wanted: &str) -> Option<Value> {
+        let index = wanted.rsplit('/').next()?.parse().ok()?;
+        Some(json!({ "serviceRevisionArn": wanted, "taskDefinition": self.definition_arn(index) }))
     }
 }

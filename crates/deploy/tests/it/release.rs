@@ -1,14 +1,25 @@
 //! Every scenario of the simulator ends as it should, in words and calls.
 
+use std::future::{pending, ready};
+use std::process::Command;
+
+use deploy::aws::Client;
 use deploy::clock::Clock;
 use deploy::diagnose::Class;
 use deploy::ecs::Place;
 use deploy::observed::Service;
-use deploy::release::{Outcome, Say, Target, Verdict, release};
+use deploy::release::{Outcome, Say, Target, Verdict, release, rollback};
 use deploy::rollout::Limits;
 use deploy::simulator::scenarios::{Scenario, all};
+use deploy::simulator::world::{Fate, Start, Stop};
 use deploy::simulator::{Played, Simulator, play};
 use deploy::task_definition::Registration;
+use imagebuild::build::build;
+use imagebuild::cache::Cache;
+use imagebuild::closure::Folder;
+use imagebuild::image::Bundle;
+use imagebuild::layout::Layout;
+use imagebuild::plan::{Request, plan};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::Value;
 
@@ -43,6 +54,18 @@ fn target(image: &str) -> Target {
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
+
+async fn released(client: &Client, target: &Target, stop: &mut Stopped) -> Outcome {
+    let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+    release(client, target, &bars, &mut Said::default(), stop).await.unwrap()
+}
+
+async fn rolled_back(client: &Client, to: Option<&str>) -> Outcome {
+    let mut said = Said::default();
+    rollback(client, &target(""), to, &mut said, &mut pending()).await.unwrap()
+}
+
+type Stopped = dyn Future<Output = ()> + Unpin;
 
 fn scenario(name: &str) -> Scenario {
     all().into_iter().find(|it| it.name == name).unwrap()
@@ -92,19 +115,15 @@ fn what_serves_already_is_neither_registered_nor_deployed() {
         let success = scenario("success");
         let simulator = Simulator::serve(success.start, &[], &clock).await.unwrap();
         let image = simulator.image().await.unwrap();
-        let mut released = Vec::new();
+        let mut both = Vec::new();
         for _ in 0..2 {
             let client = simulator.client(&clock).unwrap();
-            let target = target(&image);
-            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-            let mut never = std::future::pending();
-            let mut said = Said::default();
-            let outcome = release(&client, &target, &bars, &mut said, &mut never).await.unwrap();
-            released.push((outcome.verdict, outcome.calls, simulator.calls().len()));
+            let outcome = released(&client, &target(&image), &mut pending()).await;
+            both.push((outcome.verdict, outcome.calls, simulator.calls().len()));
         }
-        assert_eq!(released[0].0, Verdict::Deployed);
-        let (verdict, calls, all) = released[1];
-        assert_eq!((verdict, calls), (Verdict::Unchanged, all - released[0].2));
+        assert_eq!(both[0].0, Verdict::Deployed);
+        let (verdict, calls, all) = both[1];
+        assert_eq!((verdict, calls), (Verdict::Unchanged, all - both[0].2));
         assert!(calls <= 8, "{calls} calls");
         let calls = simulator.calls();
         let count = |operation: &str| calls.iter().filter(|(name, _)| name == operation).count();
@@ -140,4 +159,73 @@ fn what_is_registered_is_what_was_described_but_for_the_image() {
     assert_eq!(&after, before.json());
     assert!(registered["containerDefinitions"][0]["image"].as_str().unwrap().contains("@sha256:"));
     assert_eq!(outcome(&played).changes.len(), 1);
+}
+
+#[test]
+fn the_way_back_leads_to_what_ran_well_and_not_to_the_number_before() {
+    let clock = Clock::simulated();
+    let bad = Stop {
+        code: "EssentialContainerExited",
+        reason: "Essential container in task exited",
+        exit_code: Some(1),
+        container: "",
+        event: "",
+    };
+    let revisions = vec![Fate::Fine(5), Fate::Stop(1, bad), Fate::Fine(5)];
+    let start = Start { revisions, ..Start::default() };
+    run(async {
+        let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let outcome = rolled_back(&client, None).await;
+        assert_eq!(outcome.verdict, Verdict::Deployed);
+        assert!(outcome.revision.ends_with("graphbook:1"), "{}", outcome.revision);
+        assert!(outcome.before.ends_with("graphbook:3"), "{}", outcome.before);
+        assert!(outcome.left.starts_with("2 tasks run"), "{}", outcome.left);
+        let bad = rolled_back(&client, Some("graphbook:2")).await;
+        assert_eq!(bad.exit_code(), Class::Exit.exit_code());
+    });
+}
+
+#[test]
+fn an_image_of_this_machine_is_pushed_and_served_by_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("server.c");
+    std::fs::write(&source, "void _start(void) { for (;;); }").unwrap();
+    let mut compile = Command::new("cc");
+    compile.current_dir(folder.path()).args(["-static", "-nostdlib", "-o", "server", "server.c"]);
+    assert!(compile.status().unwrap().success());
+    let request = Request { program: folder.path().join("server"), ..Request::default() };
+    let cache = Cache::open(&folder.path().join("cache")).unwrap();
+    let plan = plan(&Folder("/".into()), request).unwrap();
+    let (image, _) = build(&plan, &cache, &mut |_| {}).unwrap();
+    let digest = image.digest().to_string();
+    let layout = Layout::open(&folder.path().join("image")).unwrap();
+    layout.put(&Bundle::new(vec![image]).unwrap(), cache.blobs(), Some("1")).unwrap();
+
+    let clock = Clock::simulated();
+    run(async {
+        let simulator = Simulator::serve(Start::default(), &[], &clock).await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let place = format!("oci:{}:1", folder.path().join("image").display());
+        let target = Target { tags: vec!["abc".to_owned()], ..target(&place) };
+        let outcome = released(&client, &target, &mut pending()).await;
+        assert_eq!(outcome.verdict, Verdict::Deployed);
+        assert!(outcome.image.ends_with(&format!("/graphbook@{digest}")), "{}", outcome.image);
+        let pushed = simulator.registry().manifest("graphbook", "abc").unwrap();
+        assert_eq!(imagebuild::digest::Digest::of(&pushed).to_string(), digest);
+    });
+}
+
+#[test]
+fn who_is_asked_to_stop_says_what_is_left_behind() {
+    let clock = Clock::simulated();
+    run(async {
+        let start = scenario("slow-drain").start;
+        let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let outcome = released(&client, &target(&image), &mut ready(())).await;
+        assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::Interrupted, 23));
+        assert!(outcome.left.contains("of graphbook:2 goes on in ECS"), "{}", outcome.left);
+    });
 }
