@@ -89,7 +89,7 @@ impl Class {
             Self::Deadlock => "ECS may neither end a task nor start one",
             Self::Alarm => "an alarm went off",
             Self::CircuitBreaker => "the circuit breaker ended it",
-            Self::StartImpaired => "its tasks don't start again and again",
+            Self::StartImpaired => "its tasks fail to start again and again",
             Self::Throttled => "ECS is slowed down by limits of the account",
             Self::SlowDrain => "old tasks take long to go",
             Self::Unknown => "its tasks stop for a reason that is not known here",

@@ -156,16 +156,7 @@ pub async fn last_lines(
     task: &Task,
     most: u32,
 ) -> Vec<String> {
-    let containers = definition.json().get("containerDefinitions").and_then(Value::as_array);
-    let logged = containers.into_iter().flatten().find_map(|container| {
-        let options = container.pointer("/logConfiguration/options")?;
-        let option = |name: &str| options.get(name)?.as_str();
-        let (group, prefix) = (option("awslogs-group")?, option("awslogs-stream-prefix")?);
-        let name = container.get("name")?.as_str()?;
-        let id = task.arn.rsplit('/').next().unwrap_or_default();
-        Some((group.to_owned(), format!("{prefix}/{name}/{id}")))
-    });
-    let Some((group, stream)) = logged else { return Vec::new() };
+    let Some((group, stream)) = log_of(definition, None, &task.arn) else { return Vec::new() };
     let body = json!({
         "logGroupName": group, "logStreamName": stream, "limit": most, "startFromHead": false,
     });
@@ -173,4 +164,23 @@ pub async fn last_lines(
     let answer = client.call(Aws::Logs, "GetLogEvents", &body).await.unwrap_or_default();
     let events = answer.get("events").and_then(Value::as_array).into_iter().flatten();
     events.filter_map(|it| Some(it.get("message")?.as_str()?.trim_end().to_owned())).collect()
+}
+
+/// The group and stream of `CloudWatch` that a container writes its log to, the first that does if
+/// none is named; for a task.
+pub(crate) fn log_of(
+    definition: &Registration,
+    container: Option<&str>,
+    task: &str,
+) -> Option<(String, String)> {
+    let containers = definition.json().get("containerDefinitions").and_then(Value::as_array);
+    containers.into_iter().flatten().find_map(|it| {
+        let options = it.pointer("/logConfiguration/options")?;
+        let option = |name: &str| options.get(name)?.as_str();
+        let (group, prefix) = (option("awslogs-group")?, option("awslogs-stream-prefix")?);
+        let name = it.get("name")?.as_str()?;
+        let id = task.rsplit('/').next().unwrap_or_default();
+        let wanted = container.is_none_or(|wanted| wanted == name);
+        wanted.then(|| (group.to_owned(), format!("{prefix}/{name}/{id}")))
+    })
 }

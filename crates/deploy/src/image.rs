@@ -1,20 +1,21 @@
 //! The image that is released: from this machine into ECR, and by what digests a task may call it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imagebuild::archive::{self, ArchiveError};
 use imagebuild::blobs::{BlobError, Blobs};
 use imagebuild::preflight::could_not_start;
-use imagebuild::read::{self, Platforms, ReadError};
+use imagebuild::read::{self, Named, Platforms, ReadError};
 use imagebuild::reference::{NoPlace, Place, Reference};
 use imagebuild::registry::client::{Connection, Patience, RegistryError, Repository};
 use imagebuild::registry::credentials::Credential;
 use imagebuild::registry::push::{How, Parcel, push};
 use indicatif::MultiProgress;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::aws::error::AwsError;
 use crate::aws::{Client, Service};
@@ -120,51 +121,95 @@ pub async fn delivered(
 ) -> Result<Image, ImageError> {
     let place: Place = image.parse()?;
     let ecr = Ecr::sign_in(client).await?;
-    let (folder, tag) = match &place {
-        Place::Registry(reference) => return there(&ecr, reference).await,
-        Place::Layout { folder, tag } => {
-            return pushed(&ecr, image, folder, tag.as_deref(), repository, tags, bars).await;
-        }
-        Place::Archive { file, tag } => (archive::unpack(file)?, tag.clone()),
-        Place::DockerArchive { file, .. } => (archive::unpack(file)?, None),
-    };
-    pushed(&ecr, image, folder.path(), tag.as_deref(), repository, tags, bars).await
+    if let Place::Registry(reference) = &place {
+        return there(&ecr, reference).await;
+    }
+    let local = Local::open(image, &place)?;
+    local.sound()?;
+    let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
+    local.pushed(&ecr, repository, tags, bars).await
 }
 
-async fn pushed(
-    ecr: &Ecr,
+/// How a task definition would name an image after [`delivered`]; nothing is pushed.
+pub async fn named(
+    client: &Client,
     image: &str,
-    folder: &Path,
-    tag: Option<&str>,
     repository: Option<&str>,
-    tags: &[String],
-    bars: &MultiProgress,
-) -> Result<Image, ImageError> {
-    let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
-    let found = read::find(folder, tag, Platforms::All)?;
-    for it in &found.images {
-        let contents = read::read(folder, it);
-        let faults = contents.faults.iter().map(ToString::to_string);
-        let problems = could_not_start(&contents);
-        let problems: Vec<String> =
-            faults.chain(problems.iter().map(ToString::to_string)).collect();
-        if !problems.is_empty() {
-            return Err(ImageError::Unsound { image: image.to_owned(), problems });
-        }
+) -> Result<String, ImageError> {
+    let place: Place = image.parse()?;
+    let ecr = Ecr::sign_in(client).await?;
+    if let Place::Registry(reference) = &place {
+        return Ok(there(&ecr, reference).await?.reference);
     }
-    let blobs = Blobs::open(&folder.join("blobs/sha256"))?;
-    let digest = found.top.digest().to_string();
-    let refuse = |_| ImageError::Absent(digest.clone());
-    let manifest = blobs.get(digest.parse().map_err(refuse)?)?;
-    let parcel = Parcel::new(found.top.media_type(), &manifest, &blobs, &BTreeMap::new())?;
-    let reference: Reference = format!("{}/{repository}", ecr.host).parse()?;
-    let pushed = push(&ecr.repository(&reference)?, &parcel, tags, bars).await?;
-    let sent = pushed.blobs.iter().filter(|blob| blob.how == How::Uploaded);
-    let mut digests = vec![digest.clone()];
-    digests.extend(found.images.iter().map(|image| image.digest().to_string()));
-    digests.dedup();
-    let sent = sent.map(|blob| blob.size).sum();
-    Ok(Image { reference: format!("{}/{repository}@{digest}", ecr.host), digests, sent })
+    let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
+    let found = Local::open(image, &place)?.found;
+    Ok(format!("{}/{repository}@{}", ecr.host, found.top.digest()))
+}
+
+/// An image of this machine.
+struct Local {
+    /// As it was written.
+    name: String,
+    folder: PathBuf,
+    found: Named,
+    _unpacked: Option<TempDir>,
+}
+
+impl Local {
+    fn open(name: &str, place: &Place) -> Result<Self, ImageError> {
+        let (folder, tag, unpacked) = match place {
+            Place::Layout { folder, tag } => (folder.clone(), tag.clone(), None),
+            Place::Archive { file, tag } => {
+                let unpacked = archive::unpack(file)?;
+                (unpacked.path().to_owned(), tag.clone(), Some(unpacked))
+            }
+            Place::DockerArchive { file, .. } => {
+                let unpacked = archive::unpack(file)?;
+                (unpacked.path().to_owned(), None, Some(unpacked))
+            }
+            Place::Registry(reference) => return Err(ImageError::Absent(reference.to_string())),
+        };
+        let found = read::find(&folder, tag.as_deref(), Platforms::All)?;
+        Ok(Self { name: name.to_owned(), folder, found, _unpacked: unpacked })
+    }
+
+    /// Every digest is computed again, and every image looked at.
+    fn sound(&self) -> Result<(), ImageError> {
+        for image in &self.found.images {
+            let contents = read::read(&self.folder, image);
+            let problems = could_not_start(&contents);
+            let faults = contents.faults.iter().map(ToString::to_string);
+            let problems: Vec<String> =
+                faults.chain(problems.iter().map(ToString::to_string)).collect();
+            if !problems.is_empty() {
+                return Err(ImageError::Unsound { image: self.name.clone(), problems });
+            }
+        }
+        Ok(())
+    }
+
+    async fn pushed(
+        &self,
+        ecr: &Ecr,
+        repository: &str,
+        tags: &[String],
+        bars: &MultiProgress,
+    ) -> Result<Image, ImageError> {
+        let Self { folder, found, .. } = self;
+        let blobs = Blobs::open(&folder.join("blobs/sha256"))?;
+        let digest = found.top.digest().to_string();
+        let refuse = |_| ImageError::Absent(digest.clone());
+        let manifest = blobs.get(digest.parse().map_err(refuse)?)?;
+        let parcel = Parcel::new(found.top.media_type(), &manifest, &blobs, &BTreeMap::new())?;
+        let reference: Reference = format!("{}/{repository}", ecr.host).parse()?;
+        let pushed = push(&ecr.repository(&reference)?, &parcel, tags, bars).await?;
+        let sent = pushed.blobs.iter().filter(|blob| blob.how == How::Uploaded);
+        let mut digests = vec![digest.clone()];
+        digests.extend(found.images.iter().map(|image| image.digest().to_string()));
+        digests.dedup();
+        let sent = sent.map(|blob| blob.size).sum();
+        Ok(Image { reference: format!("{}/{repository}@{digest}", ecr.host), digests, sent })
+    }
 }
 
 async fn there(ecr: &Ecr, reference: &Reference) -> Result<Image, ImageError> {

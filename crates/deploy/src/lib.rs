@@ -1,6 +1,7 @@
 //! Releases container images to Amazon ECS, and is sure of it.
 
 pub mod aws;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod diagnose;
@@ -11,4 +12,5 @@ pub mod orb;
 pub mod release;
 pub mod rollout;
 pub mod simulator;
+pub mod task;
 pub mod task_definition;

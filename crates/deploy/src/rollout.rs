@@ -116,7 +116,7 @@ fn waiting(service: &Service, primary: &Deployment) -> String {
     let old: u64 =
         service.deployments.iter().filter(|it| it.id != primary.id).map(|it| it.running).sum();
     if old > 0 {
-        return format!("all {desired} tasks run; {old} of the revision before are being ended");
+        return format!("all {desired} tasks run; {old} of the revision before are still there");
     }
     format!("all {desired} tasks run; ECS is making sure that they stay well")
 }

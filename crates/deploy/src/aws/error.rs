@@ -35,7 +35,7 @@ pub enum AwsError {
         /// What was asked for.
         operation: String,
         /// What it said.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// No answer, and nothing was done.
     #[error("{operation}: {reason}")]

@@ -296,6 +296,7 @@ impl Client {
         let after = seconds.map(Duration::from_secs);
         let (throttled, about_time) = (refusal.is_throttling(), refusal.is_about_time());
         let reason = refusal.to_string();
+        let refusal = Box::new(refusal);
         let error = AwsError::Refused { operation: name.clone(), refusal };
         if throttled {
             return Tried::Passing(error, after);

@@ -327,6 +327,16 @@ pub fn all() -> Vec<Scenario> {
             ),
         ),
         with(
+            fault("DescribeServices", 0, 1, Wrong::Refused(403, "InvalidSignatureException")),
+            scenario(
+                "clock-skew",
+                "this machine's clock is wrong",
+                Start::default(),
+                0,
+                "2 tasks run",
+            ),
+        ),
+        with(
             fault("DescribeServices", 3, 1, Wrong::Refused(400, "ExpiredTokenException")),
             scenario(
                 "credentials-expire",

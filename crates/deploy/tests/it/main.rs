@@ -5,4 +5,5 @@
     reason = "a test ends with a panic; most of these functions run inside one"
 )]
 
+mod cli;
 mod release;

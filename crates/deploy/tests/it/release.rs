@@ -13,6 +13,7 @@ use deploy::rollout::Limits;
 use deploy::simulator::scenarios::{Scenario, all};
 use deploy::simulator::world::{Fate, Start, Stop};
 use deploy::simulator::{Played, Simulator, play};
+use deploy::task::{self, Ended};
 use deploy::task_definition::Registration;
 use imagebuild::build::build;
 use imagebuild::cache::Cache;
@@ -227,5 +228,24 @@ fn who_is_asked_to_stop_says_what_is_left_behind() {
         let outcome = released(&client, &target(&image), &mut ready(())).await;
         assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::Interrupted, 23));
         assert!(outcome.left.contains("of graphbook:2 goes on in ECS"), "{}", outcome.left);
+    });
+}
+
+#[test]
+fn a_task_ends_with_the_code_of_its_container_and_its_log_is_shown() {
+    let clock = Clock::simulated();
+    let start = Start { task_exit_code: 20, ..Start::default() };
+    run(async {
+        let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let mut lines = Vec::new();
+        let command = ["migrate".to_owned(), "up".to_owned()];
+        let mut line = |line: &str| lines.push(line.to_owned());
+        let ended = task::run(&client, &target(""), &command, &mut line).await.unwrap();
+        assert_eq!(ended, Ended::With(20));
+        assert_eq!(lines, ["error: DATABASE_URL is not set"], "each once");
+        let calls = simulator.calls();
+        let (_, said) = calls.iter().find(|(name, _)| name == "RunTask").unwrap();
+        assert_eq!(said["overrides"]["containerOverrides"][0]["command"][1], "up");
     });
 }

@@ -1,0 +1,546 @@
+//! Verbs: arguments and deploy.toml → library → text or JSON, and an exit code.
+
+mod show;
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use reqwest::Url;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::aws::credentials::{OpenId, Source, chain};
+use crate::aws::error::AwsError;
+use crate::aws::{Client, Patience, Service, Settings};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, expanded};
+use crate::ecs::{self, Place};
+use crate::image::{ImageError, delivered, named};
+use crate::orb::{OrbError, Updates};
+use crate::release::{Outcome, Planned, ReleaseError, Target, look, planned, release, rollback};
+use crate::rollout::Limits;
+use crate::simulator::{self, scenarios};
+use crate::task::{self, Ended};
+use crate::task_definition::{Edit, Set, changes};
+use show::{Lines, Live};
+
+/// Releases container images to Amazon ECS, and is green only if exactly this image serves.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, and every task runs this image · 2 usage or deploy.toml · \
+10 refused before anything was changed · 11 AWS refused or can't be reached · 20 failed for no known \
+reason · 21 superseded by another deployment · 22 took too long · 23 interrupted · 24 a task runs \
+another image · from 30 on: why it failed, see `deploy simulate --list`";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Push the image, deploy it, and wait until nothing else serves; or bring the service back
+    Release {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        what: What,
+    },
+    /// Push the image to ECR, and print how a task definition names it
+    Push {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        what: What,
+    },
+    /// Show what a release would change, without changing anything
+    Plan {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        what: What,
+    },
+    /// Show a service, its deployments, tasks and last events
+    Status {
+        #[command(flatten)]
+        at: At,
+        /// Again and again, until no deployment is under way
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Bring the service back to what last ran well, or to a revision
+    Rollback {
+        #[command(flatten)]
+        at: At,
+        /// The revision, such as app:12
+        #[arg(long, value_name = "REVISION")]
+        to: Option<String>,
+    },
+    /// Run the service's image once with other arguments, follow its log, and end with its exit code
+    Task {
+        #[command(flatten)]
+        at: At,
+        /// Its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// As the orb aws-ecs does it: its flags, in both of its spellings
+    #[command(name = "service-update")]
+    ServiceUpdate {
+        #[command(flatten)]
+        orb: Orb,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show what a release does when something goes wrong, in a world of its own
+    Simulate {
+        /// What goes wrong
+        #[arg(required_unless_present = "list")]
+        scenario: Option<String>,
+        /// List what can go wrong, with the exit codes
+        #[arg(long)]
+        list: bool,
+        /// How the result is printed
+        #[arg(long, value_enum, default_value = "text")]
+        output: Output,
+    },
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Where the service is.
+#[derive(Debug, Args)]
+pub struct At {
+    /// The file that says where releases go; without it, flags must say it all
+    #[arg(long, value_name = "FILE", default_value = "deploy.toml")]
+    config: PathBuf,
+    /// Its section, if it has several
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// The region [default: as the AWS CLI finds it]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// A profile of ~/.aws/config
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// The account that it must be in
+    #[arg(long, value_name = "NUMBER")]
+    account: Option<String>,
+    /// The role that a job's OIDC token is exchanged for
+    #[arg(long, value_name = "ARN")]
+    role: Option<String>,
+    /// The cluster
+    #[arg(long, alias = "cluster-name", alias = "cluster_name", value_name = "NAME")]
+    cluster: Option<String>,
+    /// The service
+    #[arg(long, alias = "service-name", alias = "service_name", value_name = "NAME")]
+    service: Option<String>,
+    /// The container that gets the image, if there are several
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
+    /// Where a service of AWS is, or all of them, instead of where AWS has it
+    #[arg(long = "endpoint-url", value_name = "[SERVICE=]URL", value_parser = endpoint)]
+    endpoints: Vec<(Option<Service>, Url)>,
+    /// After so many minutes a deployment is given up [default: 15]
+    #[arg(long, value_name = "MINUTES")]
+    timeout_minutes: Option<u64>,
+    /// After so many failed tasks it is given up [default: 2]
+    #[arg(long, value_name = "NUMBER")]
+    failures: Option<usize>,
+    /// Leave a service that fails as it is, instead of bringing it back
+    #[arg(long)]
+    no_rollback: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+/// What is released.
+#[derive(Debug, Args)]
+pub struct What {
+    /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, or docker://… that is there
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// The repository of ECR that it is pushed to
+    #[arg(long, value_name = "NAME")]
+    repository: Option<String>,
+    /// A tag that it gets there
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+}
+
+/// The orb's flags.
+#[derive(Debug, Args)]
+pub struct Orb {
+    /// The family of task definitions; the service's name, if that is not said
+    #[arg(long, value_name = "NAME")]
+    family: String,
+    /// container=NAME,tag=TAG, and more of them behind commas
+    #[arg(long, alias = "container_image_name_updates", default_value = "")]
+    container_image_name_updates: String,
+    /// container=NAME,name=VARIABLE,value=VALUE, and more of them behind commas
+    #[arg(long, alias = "container_env_var_updates", default_value = "")]
+    container_env_var_updates: String,
+    /// container=NAME,name=VARIABLE,valueFrom=ARN, and more of them behind commas
+    #[arg(long, alias = "container_secret_updates", default_value = "")]
+    container_secret_updates: String,
+    /// container=NAME,key=LABEL,value=VALUE, and more of them behind commas
+    #[arg(long, alias = "container_docker_label_updates", default_value = "")]
+    container_docker_label_updates: String,
+    /// It is always verified
+    #[arg(long, alias = "verify_revision_is_deployed", num_args = 0..=1, hide = true)]
+    verify_revision_is_deployed: Option<String>,
+    /// So often the orb would look: with the interval, how long it waits
+    #[arg(long, alias = "max_poll_attempts", default_value_t = 50)]
+    max_poll_attempts: u64,
+    /// In seconds
+    #[arg(long, alias = "poll_interval", default_value_t = 20)]
+    poll_interval: u64,
+}
+
+/// Why a verb failed. Each text is complete.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// See there.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file can't be read.
+    #[error("{} can't be read: {reason}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// Something was not said.
+    #[error("name the {0}: in deploy.toml, or with --{0}")]
+    Unsaid(&'static str),
+    /// See there.
+    #[error(transparent)]
+    Orb(#[from] OrbError),
+    /// See there.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// See there.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// See there.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// There is no such scenario.
+    #[error("there is no scenario {0:?}: `deploy simulate --list` lists them")]
+    Scenario(String),
+    /// The machine can't do it.
+    #[error("{0}")]
+    Machine(#[from] io::Error),
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Release(error) => error.exit_code(),
+            Self::Aws(_) | Self::Image(ImageError::Aws(_)) => 11,
+            Self::Image(_) => 10,
+            Self::Machine(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// Does it, and says by which code to end.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let done = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::from)
+        .and_then(|runtime| runtime.block_on(verb(&arguments.verb)));
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            show::error(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn verb(verb: &Verb) -> Result<u8, CliError> {
+    let out = &mut anstream::stdout();
+    match verb {
+        Verb::Release { at, what } => {
+            let ready = Ready::new(at, what).await?;
+            let mut target = ready.target(Vec::new())?;
+            target.image = ready.image(what)?;
+            released(&ready.client, &target, at.output).await
+        }
+        Verb::ServiceUpdate { orb, at } => {
+            let variable = |name: &str| std::env::var(name).ok();
+            let read = |updates: Updates, text: &str| {
+                Ok::<_, CliError>(updates.read(&expanded(text, &variable)?)?)
+            };
+            let images = read(Updates::Images, &orb.container_image_name_updates)?;
+            let mut edits = read(Updates::Variables, &orb.container_env_var_updates)?;
+            edits.extend(read(Updates::Secrets, &orb.container_secret_updates)?);
+            edits.extend(read(Updates::Labels, &orb.container_docker_label_updates)?);
+            let mut ready = Ready::new(at, &What::nothing()).await?;
+            // As the orb has it.
+            ready.config.service.get_or_insert_with(|| orb.family.clone());
+            let mut target = ready.target(edits)?;
+            target.limits.time = Duration::from_secs(orb.max_poll_attempts * orb.poll_interval);
+            by_tag(&ready.client, &mut target, images).await?;
+            released(&ready.client, &target, at.output).await
+        }
+        Verb::Push { at, what } => {
+            let ready = Ready::new(at, what).await?;
+            let repository = what.repository.as_deref().or(ready.config.repository.as_deref());
+            let (image, tags) = (ready.image(what)?, ready.tags(what));
+            let image = delivered(&ready.client, &image, repository, &tags, &bars()).await?;
+            writeln!(out, "{}", image.reference)?;
+            Ok(0)
+        }
+        Verb::Plan { at, what } => {
+            let ready = Ready::new(at, what).await?;
+            let target = ready.target(Vec::new())?;
+            let service = look(&ready.client, &target).await?;
+            let repository = target.repository.as_deref();
+            let image = named(&ready.client, &ready.image(what)?, repository).await?;
+            let Planned { service, current, wanted } =
+                planned(&ready.client, &target, service, &image).await?;
+            show::plan(out, &service, &changes(&current, &wanted), at.output)?;
+            Ok(0)
+        }
+        Verb::Status { at, watch } => status(out, at, *watch).await,
+        Verb::Rollback { at, to } => {
+            let ready = Ready::new(at, &What::nothing()).await?;
+            let target = ready.target(Vec::new())?;
+            let mut live = Live::new();
+            let mut stop = Box::pin(asked_to_stop()?);
+            let outcome =
+                rollback(&ready.client, &target, to.as_deref(), &mut live, &mut stop).await?;
+            ended(&outcome, at.output)
+        }
+        Verb::Task { at, command } => {
+            let ready = Ready::new(at, &What::nothing()).await?;
+            let target = ready.target(Vec::new())?;
+            let mut line = |text: &str| {
+                // Who closed the pipe does not want it.
+                let _ = writeln!(anstream::stdout(), "{text}");
+            };
+            match task::run(&ready.client, &target, command, &mut line).await? {
+                Ended::With(code) => Ok(u8::try_from(code).unwrap_or(255)),
+                Ended::Never(findings) => {
+                    show::findings(&mut anstream::stderr(), &findings)?;
+                    Ok(findings.first().map_or(20, |finding| finding.class.exit_code()))
+                }
+            }
+        }
+        Verb::Simulate { list: true, .. } => {
+            show::scenarios(out)?;
+            Ok(0)
+        }
+        Verb::Simulate { scenario, output, .. } => {
+            let wanted = scenario.clone().unwrap_or_default();
+            let found = scenarios::all().into_iter().find(|it| it.name == wanted);
+            let scenario = found.ok_or(CliError::Scenario(wanted))?;
+            let played = simulator::play(&scenario, &mut Lines).await?;
+            ended(&played.result?, *output)
+        }
+    }
+}
+
+/// Names the image that a tag stands for, as the orb is told it.
+async fn by_tag(client: &Client, target: &mut Target, images: Vec<Edit>) -> Result<(), CliError> {
+    let service = look(client, target).await?;
+    let (_, current) = ecs::definition(client, &service.task_definition).await?;
+    let edited = current.edited(&images).map_err(ReleaseError::from)?;
+    let mut images = images.into_iter();
+    let first = images.next().map(|edit| edit.container);
+    let container = first.or(target.container.take()).or(current.containers().first().cloned());
+    let image = container.as_ref().and_then(|it| edited.image(it)).unwrap_or_default();
+    target.image = format!("docker://{image}");
+    target.container = container;
+    target.edits.extend(images);
+    Ok(())
+}
+
+async fn released(client: &Client, target: &Target, output: Output) -> Result<u8, CliError> {
+    let mut live = Live::new();
+    let mut stop = Box::pin(asked_to_stop()?);
+    ended(&release(client, target, &bars(), &mut live, &mut stop).await?, output)
+}
+
+fn ended(outcome: &Outcome, output: Output) -> Result<u8, CliError> {
+    show::outcome(&mut anstream::stdout(), outcome, output)?;
+    Ok(outcome.exit_code())
+}
+
+async fn status(out: &mut dyn Write, at: &At, watch: bool) -> Result<u8, CliError> {
+    let ready = Ready::new(at, &What::nothing()).await?;
+    let target = ready.target(Vec::new())?;
+    loop {
+        let service = look(&ready.client, &target).await?;
+        let deploying = service.is_deploying();
+        let mut tasks = Vec::new();
+        for stopped in [false, true] {
+            let arns = ecs::tasks(&ready.client, &target.place, stopped).await?;
+            tasks.extend(ecs::described(&ready.client, &target.place, &arns).await?);
+        }
+        show::status(out, &service, &tasks, at.output)?;
+        if !(watch && deploying) {
+            return Ok(0);
+        }
+        ready.client.clock().sleep(Duration::from_secs(10)).await;
+    }
+}
+
+/// Comes to an end when somebody asks this to stop: `CircleCI` sends SIGTERM to jobs that are
+/// cancelled.
+fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
+}
+
+fn bars() -> MultiProgress {
+    let shown = io::stderr().is_terminal();
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    MultiProgress::with_draw_target(target)
+}
+
+impl What {
+    fn nothing() -> Self {
+        Self { image: None, repository: None, tags: Vec::new() }
+    }
+}
+
+/// A client, and what was said of where to go.
+struct Ready<'a> {
+    client: Client,
+    config: Config,
+    at: &'a At,
+    what: (Option<String>, Vec<String>),
+}
+
+impl<'a> Ready<'a> {
+    async fn new(at: &'a At, what: &What) -> Result<Self, CliError> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let config = match std::fs::read_to_string(&at.config) {
+            Ok(text) => Config::read(&text, at.env.as_deref(), &variable)?,
+            // Flags may say it all.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && at.env.is_none()
+                    && at.config == Path::new("deploy.toml") =>
+            {
+                Config::default()
+            }
+            Err(reason) => return Err(CliError::File { path: at.config.clone(), reason }),
+        };
+        let region = at.region.as_ref().or(config.region.as_ref()).map(String::as_str);
+        let role = at.role.as_ref().or(config.role.as_ref()).map(String::as_str);
+        let (found, found_region) = chain(at.profile.as_deref(), region).await;
+        let source = match (OpenId::of_circleci(role, variable), found) {
+            (Some(open_id), _) => Source::OpenId(open_id),
+            (None, Some(chain)) => Source::Chain(chain),
+            (None, None) => {
+                return Err(AwsError::Credentials("nothing was found".to_owned()).into());
+            }
+        };
+        let mut endpoints = BTreeMap::new();
+        for service in Service::ALL {
+            let named = at.endpoints.iter().find(|(it, _)| *it == Some(service));
+            let any = at.endpoints.iter().find(|(it, _)| it.is_none());
+            if let Some((_, url)) = named.or(any) {
+                endpoints.insert(service, url.clone());
+            }
+        }
+        let region = region.map(ToOwned::to_owned).or(found_region);
+        let client = Client::new(Settings {
+            region: region.ok_or(CliError::Unsaid("region"))?,
+            endpoints,
+            source,
+            patience: Patience::default(),
+            clock: Clock::Real,
+        })?;
+        let what = (what.repository.clone(), what.tags.clone());
+        Ok(Self { client, config, at, what })
+    }
+
+    fn image(&self, what: &What) -> Result<String, CliError> {
+        let image = what.image.clone().or_else(|| self.config.image.clone());
+        image.ok_or(CliError::Unsaid("image"))
+    }
+
+    fn tags(&self, what: &What) -> Vec<String> {
+        if what.tags.is_empty() { self.config.tags.clone() } else { what.tags.clone() }
+    }
+
+    /// But for the image.
+    fn target(&self, more: Vec<Edit>) -> Result<Target, CliError> {
+        let Self { config, at, .. } = self;
+        let or =
+            |flag: &Option<String>, said: &Option<String>| flag.clone().or_else(|| said.clone());
+        let container = or(&at.container, &config.container);
+        let named = |change: Set| Edit { container: container.clone().unwrap_or_default(), change };
+        let variables = config.variables.iter();
+        let mut edits: Vec<Edit> = variables
+            .map(|(name, value)| named(Set::Variable(name.clone(), value.clone())))
+            .collect();
+        let secrets = config.secrets.iter();
+        edits.extend(secrets.map(|(name, from)| named(Set::Secret(name.clone(), from.clone()))));
+        if container.is_none() && !edits.is_empty() {
+            return Err(CliError::Unsaid("container"));
+        }
+        edits.extend(more);
+        let default = Limits::default();
+        let minutes = at.timeout_minutes.map(Duration::from_mins).or(config.timeout());
+        let (repository, tags) = &self.what;
+        Ok(Target {
+            place: Place {
+                cluster: or(&at.cluster, &config.cluster).ok_or(CliError::Unsaid("cluster"))?,
+                service: or(&at.service, &config.service).ok_or(CliError::Unsaid("service"))?,
+            },
+            account: or(&at.account, &config.account),
+            container,
+            image: String::new(),
+            repository: or(repository, &config.repository),
+            tags: if tags.is_empty() { config.tags.clone() } else { tags.clone() },
+            edits,
+            limits: Limits {
+                failures: at.failures.or(config.failures).unwrap_or(default.failures),
+                time: minutes.unwrap_or(default.time),
+            },
+            rollback: !at.no_rollback && config.rollback.unwrap_or(true),
+        })
+    }
+}
+
+fn endpoint(text: &str) -> Result<(Option<Service>, Url), String> {
+    let (service, url) = match text.split_once('=') {
+        Some((name, url)) if !name.contains(':') => {
+            let found = Service::ALL.into_iter().find(|service| service.name() == name);
+            let known: Vec<&str> = Service::ALL.iter().map(|service| service.name()).collect();
+            (Some(found.ok_or_else(|| format!("services are {}", known.join(", ")))?), url)
+        }
+        _ => (None, text),
+    };
+    Ok((service, url.parse().map_err(|error| format!("{url} is no address: {error}"))?))
+}

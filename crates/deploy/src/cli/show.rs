@@ -1,0 +1,222 @@
+//! What people and programs are shown. What goes on is told on standard error, results on standard
+//! output.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Output;
+use crate::diagnose::{Class, Finding};
+use crate::observed::{Service, Task};
+use crate::release::{Outcome, Say, Verdict, short};
+use crate::simulator::scenarios;
+use crate::task_definition::Change;
+
+const HEADING: anstyle::Style = anstyle::Style::new().bold();
+const ASIDE: anstyle::Style = anstyle::Style::new().dimmed();
+const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
+const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// In a log that nobody watches, what is waited for is repeated so often.
+const REPEATS: Duration = Duration::from_mins(1);
+
+pub(super) fn error(text: &str) {
+    // Without standard error, nobody can be told.
+    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {text}");
+}
+
+/// Tells what goes on as lines.
+pub(super) struct Lines;
+
+impl Say for Lines {
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    fn waiting(&mut self, _: &Service, what: &str) {
+        let _ = writeln!(anstream::stderr(), "{ASIDE}  {what}{ASIDE:#}");
+    }
+}
+
+/// On a terminal, one line that changes; else a line whenever something is new.
+pub(super) struct Live {
+    bar: Option<ProgressBar>,
+    last: Option<(String, Instant)>,
+    events: Vec<String>,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner().with_style(style);
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { bar, last: None, events: Vec::new() }
+    }
+
+    fn print(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| Lines.line(text)),
+            None => Lines.line(text),
+        }
+    }
+}
+
+impl Say for Live {
+    fn line(&mut self, text: &str) {
+        self.print(text);
+    }
+
+    fn waiting(&mut self, service: &Service, what: &str) {
+        // At the first look, all events are old.
+        let first = self.events.is_empty() && self.last.is_none();
+        for event in service.events.iter().rev() {
+            if !self.events.contains(&event.id) {
+                self.events.push(event.id.clone());
+                if !first {
+                    self.print(&format!("{ASIDE}  {}{ASIDE:#}", event.message));
+                }
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+            return;
+        }
+        let known =
+            self.last.as_ref().is_some_and(|(last, at)| last == what && at.elapsed() < REPEATS);
+        if !known {
+            self.last = Some((what.to_owned(), Instant::now()));
+            Lines.waiting(service, what);
+        }
+    }
+}
+
+pub(super) fn outcome(out: &mut dyn Write, outcome: &Outcome, output: Output) -> io::Result<()> {
+    if output == Output::Json {
+        serde_json::to_writer_pretty(&mut *out, outcome)?;
+        return writeln!(out);
+    }
+    let (style, word) = match outcome.verdict {
+        Verdict::Deployed => (GOOD, "deployed"),
+        Verdict::Unchanged => (GOOD, "nothing to do"),
+        Verdict::RolledBack => (BAD, "failed, and brought back"),
+        Verdict::Failed => (BAD, "failed"),
+        Verdict::Superseded => (BAD, "superseded"),
+        Verdict::Interrupted => (BAD, "interrupted"),
+        Verdict::OtherImage => (BAD, "another image runs"),
+    };
+    findings(out, &outcome.findings)?;
+    if !outcome.log.is_empty() {
+        writeln!(out, "the last that it wrote:")?;
+        for line in &outcome.log {
+            writeln!(out, "  {ASIDE}|{ASIDE:#} {line}")?;
+        }
+    }
+    let late = if outcome.too_long { " (it took too long)" } else { "" };
+    let (revision, seconds, calls) = (short(&outcome.revision), outcome.seconds, outcome.calls);
+    writeln!(out, "{style}{word}{style:#}{late}: {revision}, after {seconds} s and {calls} calls")?;
+    writeln!(out, "  {}", outcome.left)
+}
+
+pub(super) fn findings(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+    for Finding { class, evidence, count, task } in findings {
+        let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+        writeln!(out, "{BAD}{class}{BAD:#}{times}")?;
+        writeln!(out, "  {evidence}")?;
+        if let Some(task) = task {
+            writeln!(out, "  {ASIDE}task {}{ASIDE:#}", short(task))?;
+        }
+        writeln!(out, "  {}", class.advice())?;
+    }
+    Ok(())
+}
+
+pub(super) fn plan(
+    out: &mut dyn Write,
+    service: &Service,
+    changes: &[Change],
+    output: Output,
+) -> io::Result<()> {
+    if output == Output::Json {
+        let calls = if changes.is_empty() {
+            json!([])
+        } else {
+            json!(["ecs:RegisterTaskDefinition", "ecs:UpdateService"])
+        };
+        let plan = json!({ "service": service.arn, "changes": changes, "calls": calls });
+        serde_json::to_writer_pretty(&mut *out, &plan)?;
+        return writeln!(out);
+    }
+    let runs = short(&service.task_definition);
+    if changes.is_empty() {
+        return writeln!(out, "{} runs {runs}, and nothing would change", service.name);
+    }
+    writeln!(
+        out,
+        "{HEADING}{} runs {runs}, of which a new revision would have{HEADING:#}",
+        service.name
+    )?;
+    for change in changes {
+        writeln!(out, "  {change}")?;
+    }
+    writeln!(out, "then, one call each: ecs:RegisterTaskDefinition, ecs:UpdateService")
+}
+
+pub(super) fn status(
+    out: &mut dyn Write,
+    service: &Service,
+    tasks: &[Task],
+    output: Output,
+) -> io::Result<()> {
+    if output == Output::Json {
+        let status = json!({ "service": service, "tasks": tasks });
+        serde_json::to_writer_pretty(&mut *out, &status)?;
+        return writeln!(out);
+    }
+    let Service { name, status, running, desired, pending, .. } = service;
+    writeln!(
+        out,
+        "{HEADING}{name}{HEADING:#} {status}: {running} of {desired} tasks run, {pending} starting"
+    )?;
+    for it in &service.deployments {
+        let rollout = format!("{:?}", it.rollout);
+        let revision = short(&it.task_definition);
+        writeln!(
+            out,
+            "  {:8} {rollout:11} {revision:20} {} of {} run, {} failed  {ASIDE}{}{ASIDE:#}",
+            it.status, it.running, it.desired, it.failed, it.reason
+        )?;
+    }
+    for task in tasks {
+        let (id, revision) = (short(&task.arn), short(&task.task_definition));
+        writeln!(
+            out,
+            "  {:8} {revision:20} {ASIDE}{id}{ASIDE:#} {}",
+            task.status, task.stopped_reason
+        )?;
+        for it in &task.containers {
+            let code = it.exit_code.map(|code| format!(" ended with {code}")).unwrap_or_default();
+            writeln!(out, "           {} {}{code} {}", it.name, it.digest, it.reason)?;
+        }
+    }
+    for event in service.events.iter().take(10) {
+        writeln!(out, "  {ASIDE}{}{ASIDE:#}", event.message)?;
+    }
+    Ok(())
+}
+
+pub(super) fn scenarios(out: &mut dyn Write) -> io::Result<()> {
+    for it in scenarios::all() {
+        writeln!(out, "{HEADING}{:26}{HEADING:#} {:2}  {}", it.name, it.exit_code, it.about)?;
+    }
+    writeln!(out, "\nA release that fails ends with")?;
+    for class in Class::ALL {
+        writeln!(out, "  {:2}  {class}", class.exit_code())?;
+    }
+    Ok(())
+}
