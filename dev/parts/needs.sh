@@ -6,10 +6,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/graphbook-test
 
 # shellcheck source=dev/parts/mysql.sh
 source "${BASH_SOURCE[0]%/*}/mysql.sh"
-# shellcheck source=dev/parts/s3.sh
-source "${BASH_SOURCE[0]%/*}/s3.sh"
-# shellcheck source=dev/parts/cyclonedx.sh
-source "${BASH_SOURCE[0]%/*}/cyclonedx.sh"
+# shellcheck source=dev/parts/python.sh
+source "${BASH_SOURCE[0]%/*}/python.sh"
 # shellcheck source=dev/parts/peers.sh
 source "${BASH_SOURCE[0]%/*}/peers.sh"
 
@@ -31,8 +29,7 @@ needs=(
   'images  | have_oci_schemas | golang-github-opencontainers-image-spec-dev | the JSON schemas of the image specification'
   'images  | have_docker_registry | docker-registry | the registry that images go to'
   'images  | have_disorderfs | disorderfs         | shows a folder in another order each time'
-  'images  | have_cyclonedx_venv | python3-venv   | Python, in which bills of materials are checked'
-  'images  | have_cyclonedx  | fetch:fetch_cyclonedx | checks the bills of materials that the tests write'
+  'images  | have_judges     | fetch:fetch_judges | judges bills of materials and other JSON that the tests write'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
@@ -62,7 +59,6 @@ have_oci_image_tool() { oci-image-tool --version >/dev/null 2>&1; }
 have_oci_schemas() { [[ -d /usr/share/gocode/src/github.com/opencontainers/image-spec/schema ]]; }
 have_disorderfs() { disorderfs --version >/dev/null 2>&1; }
 have_umoci() { umoci --version >/dev/null 2>&1; }
-have_venv() { have_s3 || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 # provide KIND…: installs or fetches what is missing for these kinds, and says what and why first.
 provide() {

@@ -5,5 +5,6 @@
     reason = "a test ends with a panic; most of these functions run inside one"
 )]
 
+mod circleci;
 mod cli;
 mod release;

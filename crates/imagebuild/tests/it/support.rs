@@ -47,10 +47,10 @@ pub(crate) fn fails(command: &mut Command) -> String {
 
 /// The Python that has CycloneDX's library, and with it one that checks JSON schemas, if there is one; with `TEST_NO_SKIP` there must be.
 pub(crate) fn python() -> Option<String> {
-    let python = std::env::var("TEST_CYCLONEDX_PYTHON").ok();
+    let python = std::env::var("TEST_PYTHON").ok();
     assert!(
         python.is_some() || std::env::var_os("TEST_NO_SKIP").is_none(),
-        "TEST_CYCLONEDX_PYTHON is not set; dev/test sets it"
+        "TEST_PYTHON is not set; dev/test sets it"
     );
     python
 }
