@@ -8,16 +8,19 @@ s3_folder=$cache/moto
 # shellcheck disable=SC2034 # fetch_python uses it by its name
 s3_packages=('moto[s3]>=5,<6' 'flask>=3,<4' 'flask-cors>=5')
 
-# Those who judge what the tests write: bills of materials, JSON by its schema, the configuration of
-# CircleCI. The number in the folder's name counts up when the packages change.
-judges_folder=$cache/judges-1
+# Those who judge what is written here: bills of materials, JSON by its schema, the configuration of
+# CircleCI, the template of CloudFormation. The number in the folder's name counts up when the packages
+# change.
+judges_folder=$cache/judges-2
 # shellcheck disable=SC2034 # fetch_python uses it by its name
-judges_packages=('cyclonedx-python-lib[json-validation]==11.12.0' 'check-jsonschema==0.39.0')
+judges_packages=(
+  'cyclonedx-python-lib[json-validation]==11.12.0' 'check-jsonschema==0.39.0' 'cfn-lint==1.58.0'
+)
 
 have_s3() { [[ -n ${TEST_S3_ENDPOINT:-} ]] || "$s3_folder/bin/python" -c 'import moto.server' >/dev/null 2>&1; }
 have_judges() {
   [[ -n ${TEST_PYTHON:-} ]] ||
-    "$judges_folder/bin/python" -c 'import check_jsonschema, cyclonedx, packageurl' >/dev/null 2>&1
+    "$judges_folder/bin/python" -c 'import cfnlint, check_jsonschema, cyclonedx, packageurl' >/dev/null 2>&1
 }
 have_venv() { { have_s3 && have_judges; } || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
@@ -33,7 +36,7 @@ export_judges() {
 fetch_python() {
   local name=$1 what=$2 variable=$3 work started=$SECONDS
   local -n folder=${name}_folder packages=${name}_packages
-  note "Fetching $what (about 50 MB) into $folder"
+  note "Fetching $what (50 to 200 MB) into $folder"
   work=$(new_cache_folder) || return 1
   if python3 -m venv "$work/venv" >"$work/log" 2>&1 &&
     "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \

@@ -1,11 +1,9 @@
-//! The job that releases: CircleCI's configuration holds no mistake that shows only when it runs.
+//! The job that releases: the configuration of `CircleCI` holds no mistake that shows only when it runs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use crate::{python, root};
 
 /// What is wrong with a configuration, as `dev/parts/check_circleci.py` says.
 fn wrong(python: &str, config: &Path) -> String {
@@ -20,12 +18,7 @@ fn wrong(python: &str, config: &Path) -> String {
 
 #[test]
 fn the_configuration_is_one_that_runs() {
-    let python = std::env::var("TEST_PYTHON").ok();
-    assert!(
-        python.is_some() || std::env::var_os("TEST_NO_SKIP").is_none(),
-        "TEST_PYTHON is not set; dev/test sets it"
-    );
-    let Some(python) = python else { return };
+    let Some(python) = python() else { return };
     let own = root().join(".circleci/config.yml");
     assert_eq!(wrong(&python, &own), "");
 

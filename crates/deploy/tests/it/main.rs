@@ -8,3 +8,20 @@
 mod circleci;
 mod cli;
 mod release;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The Python that has the judges, if there is one; with `TEST_NO_SKIP` there must be.
+fn python() -> Option<String> {
+    let python = std::env::var("TEST_PYTHON").ok();
+    assert!(
+        python.is_some() || std::env::var_os("TEST_NO_SKIP").is_none(),
+        "TEST_PYTHON is not set; dev/test sets it"
+    );
+    python
+}
