@@ -124,8 +124,8 @@ async fn signing_in_says_the_same_for_unknown_people(database: TestDatabase) {
     assert_eq!(wrong.header("set-cookie"), None);
 }
 
-/// The fastest of several attempts is what noise does not reach. As many are made as it takes the
-/// two to agree, but not for ever.
+/// The fastest of several attempts is what noise hardly reaches. As many are made as it takes the two
+/// to agree, but not for ever. Without a password to compare, a sign-in takes a tenth of the time.
 #[tokio::test]
 async fn signing_in_takes_the_same_time_for_unknown_people() {
     with_database(Engine::Sqlite, async |database: TestDatabase| {
@@ -142,7 +142,7 @@ async fn signing_in_takes_the_same_time_for_unknown_people() {
         for attempt in 1..=60 {
             known = known.min(fail(&ada.email()).await);
             unknown = unknown.min(fail("nobody@example.org").await);
-            let agree = known.min(unknown).as_secs_f64() > 0.6 * known.max(unknown).as_secs_f64();
+            let agree = known.min(unknown).as_secs_f64() > 0.4 * known.max(unknown).as_secs_f64();
             if attempt >= 5 && agree {
                 return;
             }

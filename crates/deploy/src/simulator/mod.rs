@@ -14,17 +14,15 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use imagebuild::blobs::Blobs;
 use imagebuild::digest::Digest;
 use imagebuild::reference::{NoPlace, Reference};
 use imagebuild::registry::client::{Connection, RegistryError, Repository};
 use imagebuild::registry::credentials::Credential;
 use imagebuild::registry::push::{Parcel, push};
-use imagebuild::registry::server::Registry;
 use imagebuild::registry::server::personality::Personality;
+use imagebuild::registry::server::{Registry, serve};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use oci_spec::image::MediaType;
 use reqwest::Url;
@@ -109,7 +107,15 @@ impl Simulator {
             // Until it is dropped.
             let _ = served.serve(listener).await;
         });
-        tasks.spawn(answer_all(api, Arc::clone(&inner)));
+        let answering = Arc::clone(&inner);
+        tasks.spawn(async move {
+            let answer = move |request| {
+                let inner = Arc::clone(&answering);
+                async move { inner.answer(request).await }
+            };
+            // Until it is dropped.
+            let _ = serve(api, answer).await;
+        });
         Ok(Self { inner, address, registry, _folder: folder, _served: tasks })
     }
 
@@ -184,23 +190,6 @@ impl Simulator {
     /// The world as it is now.
     pub fn world(&self) -> World {
         self.inner.world().clone()
-    }
-}
-
-async fn answer_all(listener: TcpListener, inner: Arc<Inner>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
-        let inner = Arc::clone(&inner);
-        connections.spawn(async move {
-            let service = service_fn(move |request| {
-                let inner = Arc::clone(&inner);
-                async move { inner.answer(request).await }
-            });
-            let connection = hyper::server::conn::http1::Builder::new();
-            // How it ends is the client's business.
-            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }
 

@@ -9,6 +9,7 @@ pub mod personality;
 mod store;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +79,28 @@ pub struct Seen {
 #[error("the connection ends here")]
 struct Closed;
 
+/// Answers each request of each connection, until the future is dropped; an error ends a connection
+/// without an answer.
+pub async fn serve<B, E, F, A>(listener: TcpListener, answer: F) -> io::Result<()>
+where
+    F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<Response<B>, E>> + Send + 'static,
+    B: hyper::body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        while connections.try_join_next().is_some() {}
+        let service = service_fn(answer.clone());
+        connections.spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new();
+            // How it ends is the client's business.
+            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
 impl Registry {
     /// Opens a folder, or makes it.
     pub fn open(folder: &Path, personality: Personality) -> io::Result<Self> {
@@ -87,21 +110,12 @@ impl Registry {
 
     /// Serves until the future is dropped, and with it all connections.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        let mut connections = JoinSet::new();
-        loop {
-            let (stream, _) = listener.accept().await?;
-            while connections.try_join_next().is_some() {}
-            let inner = Arc::clone(&self.0);
-            connections.spawn(async move {
-                let service = service_fn(move |request| {
-                    let inner = Arc::clone(&inner);
-                    async move { inner.answer(request).await }
-                });
-                let connection = hyper::server::conn::http1::Builder::new();
-                // How it ends is the client's business.
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
+        let inner = Arc::clone(&self.0);
+        let answer = move |request| {
+            let inner = Arc::clone(&inner);
+            async move { inner.answer(request).await }
+        };
+        serve(listener, answer).await
     }
 
     /// Every request so far.
