@@ -281,13 +281,11 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
     let out = &mut anstream::stdout();
     match verb {
         Verb::Release { at, what } => {
-            let ready = Ready::new(at, what).await?;
-            let mut target = ready.target(Vec::new())?;
-            target.image = ready.image(what)?;
-            released(&ready.client, &target, at.output).await
+            let ready = Ready::new(at).await?;
+            let tags = ready.tags(what)?;
+            released(&ready.client, &Target { tags, ..ready.release(what)? }, at.output).await
         }
         Verb::ServiceUpdate { orb, at } => {
-            let variable = |name: &str| std::env::var(name).ok();
             let read = |updates: Updates, text: &str| {
                 Ok::<_, CliError>(updates.read(&expanded(text, &variable)?)?)
             };
@@ -295,37 +293,38 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             let mut edits = read(Updates::Variables, &orb.container_env_var_updates)?;
             edits.extend(read(Updates::Secrets, &orb.container_secret_updates)?);
             edits.extend(read(Updates::Labels, &orb.container_docker_label_updates)?);
-            let mut ready = Ready::new(at, &What::nothing()).await?;
+            let mut ready = Ready::new(at).await?;
             // As the orb has it.
             ready.config.service.get_or_insert_with(|| orb.family.clone());
-            let mut target = ready.target(edits)?;
+            let mut target = Target { edits, ..ready.target()? };
             target.limits.time = Duration::from_secs(orb.max_poll_attempts * orb.poll_interval);
             by_tag(&ready.client, &mut target, images).await?;
             released(&ready.client, &target, at.output).await
         }
         Verb::Push { at, what } => {
-            let ready = Ready::new(at, what).await?;
-            let repository = what.repository.as_deref().or(ready.config.repository.as_deref());
-            let (image, tags) = (ready.image(what)?, ready.tags(what));
+            let ready = Ready::new(at).await?;
+            let (image, tags) = (ready.image(what)?, ready.tags(what)?);
+            let repository = ready.repository(what)?;
+            let repository = repository.as_deref();
             let image = delivered(&ready.client, &image, repository, &tags, &bars()).await?;
             writeln!(out, "{}", image.reference)?;
             Ok(0)
         }
         Verb::Plan { at, what } => {
-            let ready = Ready::new(at, what).await?;
-            let target = ready.target(Vec::new())?;
+            let ready = Ready::new(at).await?;
+            let target = ready.release(what)?;
             let service = look(&ready.client, &target).await?;
             let repository = target.repository.as_deref();
-            let image = named(&ready.client, &ready.image(what)?, repository).await?;
-            let Planned { service, current, wanted } =
+            let image = named(&ready.client, &target.image, repository).await?;
+            let Planned { service, current, wanted, .. } =
                 planned(&ready.client, &target, service, &image).await?;
             show::plan(out, &service, &changes(&current, &wanted), at.output)?;
             Ok(0)
         }
         Verb::Status { at, watch } => status(out, at, *watch).await,
         Verb::Rollback { at, to } => {
-            let ready = Ready::new(at, &What::nothing()).await?;
-            let target = ready.target(Vec::new())?;
+            let ready = Ready::new(at).await?;
+            let target = ready.target()?;
             let mut live = Live::new();
             let mut stop = Box::pin(asked_to_stop()?);
             let outcome =
@@ -333,8 +332,8 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             ended(&outcome, at.output)
         }
         Verb::Task { at, command } => {
-            let ready = Ready::new(at, &What::nothing()).await?;
-            let target = ready.target(Vec::new())?;
+            let ready = Ready::new(at).await?;
+            let target = ready.target()?;
             let mut line = |text: &str| {
                 // Who closed the pipe does not want it.
                 let _ = writeln!(anstream::stdout(), "{text}");
@@ -388,8 +387,8 @@ fn ended(outcome: &Outcome, output: Output) -> Result<u8, CliError> {
 }
 
 async fn status(out: &mut dyn Write, at: &At, watch: bool) -> Result<u8, CliError> {
-    let ready = Ready::new(at, &What::nothing()).await?;
-    let target = ready.target(Vec::new())?;
+    let ready = Ready::new(at).await?;
+    let target = ready.target()?;
     loop {
         let service = look(&ready.client, &target).await?;
         let deploying = service.is_deploying();
@@ -425,25 +424,17 @@ fn bars() -> MultiProgress {
     MultiProgress::with_draw_target(target)
 }
 
-impl What {
-    fn nothing() -> Self {
-        Self { image: None, repository: None, tags: Vec::new() }
-    }
-}
-
 /// A client, and what was said of where to go.
 struct Ready<'a> {
     client: Client,
     config: Config,
     at: &'a At,
-    what: (Option<String>, Vec<String>),
 }
 
 impl<'a> Ready<'a> {
-    async fn new(at: &'a At, what: &What) -> Result<Self, CliError> {
-        let variable = |name: &str| std::env::var(name).ok();
+    async fn new(at: &'a At) -> Result<Self, CliError> {
         let config = match std::fs::read_to_string(&at.config) {
-            Ok(text) => Config::read(&text, at.env.as_deref(), &variable)?,
+            Ok(text) => Config::read(&text, at.env.as_deref())?,
             // Flags may say it all.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
@@ -454,8 +445,10 @@ impl<'a> Ready<'a> {
             }
             Err(reason) => return Err(CliError::File { path: at.config.clone(), reason }),
         };
-        let region = at.region.as_ref().or(config.region.as_ref()).map(String::as_str);
-        let role = at.role.as_ref().or(config.role.as_ref()).map(String::as_str);
+        let region = said(at.region.as_ref(), config.region.as_ref())?;
+        let region = region.as_deref();
+        let role = said(at.role.as_ref(), config.role.as_ref())?;
+        let role = role.as_deref();
         let (found, found_region) = chain(at.profile.as_deref(), region).await;
         let source = match (OpenId::of_circleci(role, variable), found) {
             (Some(open_id), _) => Source::OpenId(open_id),
@@ -480,56 +473,79 @@ impl<'a> Ready<'a> {
             patience: Patience::default(),
             clock: Clock::Real,
         })?;
-        let what = (what.repository.clone(), what.tags.clone());
-        Ok(Self { client, config, at, what })
+        Ok(Self { client, config, at })
     }
 
     fn image(&self, what: &What) -> Result<String, CliError> {
-        let image = what.image.clone().or_else(|| self.config.image.clone());
-        image.ok_or(CliError::Unsaid("image"))
+        said(what.image.as_ref(), self.config.image.as_ref())?.ok_or(CliError::Unsaid("image"))
     }
 
-    fn tags(&self, what: &What) -> Vec<String> {
-        if what.tags.is_empty() { self.config.tags.clone() } else { what.tags.clone() }
+    fn repository(&self, what: &What) -> Result<Option<String>, CliError> {
+        said(what.repository.as_ref(), self.config.repository.as_ref())
     }
 
-    /// But for the image.
-    fn target(&self, more: Vec<Edit>) -> Result<Target, CliError> {
+    fn tags(&self, what: &What) -> Result<Vec<String>, CliError> {
+        let tags = if what.tags.is_empty() { &self.config.tags } else { &what.tags };
+        tags.iter().map(|tag| Ok(expanded(tag, &variable)?)).collect()
+    }
+
+    /// The service, and how it is watched.
+    fn target(&self) -> Result<Target, CliError> {
         let Self { config, at, .. } = self;
-        let or =
-            |flag: &Option<String>, said: &Option<String>| flag.clone().or_else(|| said.clone());
-        let container = or(&at.container, &config.container);
-        let named = |change: Set| Edit { container: container.clone().unwrap_or_default(), change };
-        let variables = config.variables.iter();
-        let mut edits: Vec<Edit> = variables
-            .map(|(name, value)| named(Set::Variable(name.clone(), value.clone())))
-            .collect();
-        let secrets = config.secrets.iter();
-        edits.extend(secrets.map(|(name, from)| named(Set::Secret(name.clone(), from.clone()))));
-        if container.is_none() && !edits.is_empty() {
-            return Err(CliError::Unsaid("container"));
-        }
-        edits.extend(more);
+        let need = |flag: &Option<String>, of: &Option<String>, name| {
+            said(flag.as_ref(), of.as_ref())?.ok_or(CliError::Unsaid(name))
+        };
         let default = Limits::default();
         let minutes = at.timeout_minutes.map(Duration::from_mins).or(config.timeout());
-        let (repository, tags) = &self.what;
         Ok(Target {
             place: Place {
-                cluster: or(&at.cluster, &config.cluster).ok_or(CliError::Unsaid("cluster"))?,
-                service: or(&at.service, &config.service).ok_or(CliError::Unsaid("service"))?,
+                cluster: need(&at.cluster, &config.cluster, "cluster")?,
+                service: need(&at.service, &config.service, "service")?,
             },
-            account: or(&at.account, &config.account),
-            container,
+            account: said(at.account.as_ref(), config.account.as_ref())?,
+            container: said(at.container.as_ref(), config.container.as_ref())?,
             image: String::new(),
-            repository: or(repository, &config.repository),
-            tags: if tags.is_empty() { config.tags.clone() } else { tags.clone() },
-            edits,
+            repository: None,
+            tags: Vec::new(),
+            edits: Vec::new(),
             limits: Limits {
                 failures: at.failures.or(config.failures).unwrap_or(default.failures),
                 time: minutes.unwrap_or(default.time),
             },
             rollback: !at.no_rollback && config.rollback.unwrap_or(true),
         })
+    }
+
+    /// And what is released; without tags, which a plan does not need.
+    fn release(&self, what: &What) -> Result<Target, CliError> {
+        let target = self.target()?;
+        let container = || target.container.clone().ok_or(CliError::Unsaid("container"));
+        let edit = |name: &String, value: &String, set: fn(String, String) -> Set| {
+            let change = set(name.clone(), expanded(value, &variable)?);
+            Ok(Edit { container: container()?, change })
+        };
+        let variables = self.config.variables.iter();
+        let variables = variables.map(|(name, value)| edit(name, value, Set::Variable));
+        let secrets = self.config.secrets.iter();
+        let secrets = secrets.map(|(name, from)| edit(name, from, Set::Secret));
+        Ok(Target {
+            image: self.image(what)?,
+            repository: self.repository(what)?,
+            edits: variables.chain(secrets).collect::<Result<_, CliError>>()?,
+            ..target
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What a flag says, or else deploy.toml.
+fn said(flag: Option<&String>, config: Option<&String>) -> Result<Option<String>, CliError> {
+    match (flag, config) {
+        (Some(flag), _) => Ok(Some(flag.clone())),
+        (None, said) => Ok(said.map(|text| expanded(text, &variable)).transpose()?),
     }
 }
 

@@ -102,13 +102,9 @@ fn meant(nearest: Option<&'static str>) -> String {
 }
 
 impl Config {
-    /// What a file says of an environment, or of its only one. `$NAME` and `${NAME}` are replaced by
-    /// variables.
-    pub fn read(
-        text: &str,
-        environment: Option<&str>,
-        variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConfigError> {
+    /// What a file says of an environment, or of its only one. Variables are replaced where a value is
+    /// used (see [`expanded`]), so that who looks at a service need not set those of a release.
+    pub fn read(text: &str, environment: Option<&str>) -> Result<Self, ConfigError> {
         let table: Table = text
             .parse()
             .map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))?;
@@ -137,31 +133,15 @@ impl Config {
                 return Err(ConfigError::Key { key: key.clone(), nearest });
             }
         }
-        let merged = expanded_in(Value::Table(merged), variable)?;
-        merged.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))
+        Value::Table(merged)
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))
     }
 
     /// After how long a deployment is given up.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout_minutes.map(Duration::from_mins)
     }
-}
-
-fn expanded_in(
-    value: Value,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Value, ConfigError> {
-    Ok(match value {
-        Value::String(text) => Value::String(expanded(&text, variable)?),
-        Value::Array(items) => Value::Array(
-            items.into_iter().map(|it| expanded_in(it, variable)).collect::<Result<_, _>>()?,
-        ),
-        Value::Table(members) => {
-            let pair = |(key, value)| Ok((key, expanded_in(value, variable)?));
-            Value::Table(members.into_iter().map(pair).collect::<Result<_, ConfigError>>()?)
-        }
-        other => other,
-    })
 }
 
 /// Replaces `$NAME` and `${NAME}` by variables, as `circleci env subst` does; `$$` is a dollar.
@@ -213,32 +193,28 @@ mod tests {
 
     #[test]
     fn an_environment_says_what_others_do_not() {
-        let of = |environment| Config::read(FILE, Some(environment), &variable).unwrap();
+        let of = |environment| Config::read(FILE, Some(environment)).unwrap();
         let production = of("production");
         assert_eq!(production.cluster.as_deref(), Some("other"));
         assert_eq!(production.region.as_deref(), Some("eu-central-1"));
-        assert_eq!(production.tags, ["abc"]);
-        assert_eq!(production.variables["A"], "abc-x");
+        assert_eq!(expanded(&production.tags[0], &variable).unwrap(), "abc");
+        assert_eq!(expanded(&production.variables["A"], &variable).unwrap(), "abc-x");
         assert_eq!(production.timeout(), Some(Duration::from_mins(5)));
         assert_eq!(of("staging").cluster.as_deref(), Some("main"));
-        let alone = Config::read("service = \"a\"", None, &variable).unwrap();
+        let alone = Config::read("service = \"a\"", None).unwrap();
         assert_eq!(alone.service.as_deref(), Some("a"));
     }
 
     #[test]
     fn what_is_wrong_is_told_with_what_is_right() {
-        let error = |text: &str, environment| {
-            Config::read(text, environment, &variable).unwrap_err().to_string()
-        };
+        let error =
+            |text: &str, environment| Config::read(text, environment).unwrap_err().to_string();
         assert_eq!(
             error("[p]\nclutser = \"a\"", None),
             "there is no key \"clutser\" in deploy.toml: did you mean \"cluster\"?"
         );
         assert!(error(FILE, None).contains("production, staging: say which"));
         assert!(error(FILE, Some("prod")).contains("there are production, staging"));
-        assert!(
-            error("service = \"$NO\"", None).contains("names the variable NO, which is not set")
-        );
         assert!(error("service = 1", None).contains("deploy.toml can't be read"));
         assert!(error("service = ", None).contains("deploy.toml can't be read"));
     }
@@ -248,6 +224,7 @@ mod tests {
         let of = |text| expanded(text, &variable);
         assert_eq!(of("a$$b$$$CIRCLE_SHA1.${CIRCLE_SHA1}"), Ok("a$b$abc.abc".to_owned()));
         assert_eq!(of("a$ b$"), Ok("a$ b$".to_owned()));
-        assert!(of("${MISSING}").is_err());
+        let unset = of("${MISSING}").unwrap_err().to_string();
+        assert_eq!(unset, "\"${MISSING}\" names the variable MISSING, which is not set");
     }
 }

@@ -14,6 +14,8 @@ pub struct Service {
     pub status: String,
     /// The ARN of the revision that it is to run.
     pub task_definition: String,
+    /// Who deploys it: `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    pub controller: String,
     /// How many tasks it is to have.
     pub desired: u64,
     /// How many it has.
@@ -154,6 +156,10 @@ impl Service {
             name: text(value, "serviceName"),
             status: text(value, "status"),
             task_definition: text(value, "taskDefinition"),
+            controller: match value.pointer("/deploymentController/type").and_then(Value::as_str) {
+                Some(controller) => controller.to_owned(),
+                None => "ECS".to_owned(),
+            },
             desired: number(value, "desiredCount"),
             running: number(value, "runningCount"),
             pending: number(value, "pendingCount"),
@@ -161,7 +167,9 @@ impl Service {
                 enabled: breaker("enable"),
                 rollback: breaker("rollback"),
             },
-            deployments: list(value, "deployments").map(Deployment::read).collect(),
+            deployments: list(value, "deployments")
+                .map(|it| Deployment::read(it, list(value, "deployments").count() == 1))
+                .collect(),
             events: list(value, "events").map(event).collect(),
             target_groups: list(value, "loadBalancers")
                 .map(|it| text(it, "targetGroupArn"))
@@ -192,10 +200,14 @@ impl Service {
 }
 
 impl Deployment {
-    fn read(value: &Value) -> Self {
+    fn read(value: &Value, is_alone: bool) -> Self {
+        let all_run = number(value, "runningCount") >= number(value, "desiredCount");
         let rollout = match text(value, "rolloutState").as_str() {
             "COMPLETED" => Rollout::Completed,
             "FAILED" => Rollout::Failed,
+            // Of services with one task on each instance, and those behind classic load balancers,
+            // ECS says nothing.
+            "" if is_alone && all_run => Rollout::Completed,
             _ => Rollout::InProgress,
         };
         Self {
@@ -242,5 +254,25 @@ impl Task {
                 self.stopped_reason.contains("failed") || self.stopped_reason.contains("unhealthy")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn where_ecs_says_nothing_of_a_rollout_its_tasks_do() {
+        let rollout = |deployments: Value| {
+            let service = Service::read(&json!({ "deployments": deployments }));
+            service.deployments.first().map(|it| it.rollout)
+        };
+        let of = |running: u64| json!({ "desiredCount": 2, "runningCount": running });
+        assert_eq!(rollout(json!([of(2)])), Some(Rollout::Completed));
+        assert_eq!(rollout(json!([of(1)])), Some(Rollout::InProgress));
+        assert_eq!(rollout(json!([of(2), of(1)])), Some(Rollout::InProgress));
+        let said = json!([{ "rolloutState": "FAILED", "desiredCount": 0, "runningCount": 0 }]);
+        assert_eq!(rollout(said), Some(Rollout::Failed));
     }
 }

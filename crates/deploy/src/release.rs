@@ -133,7 +133,8 @@ impl Outcome {
     }
 }
 
-/// Why nothing was released. Nothing of the service was changed.
+/// Why nothing was released, or it is not known. Where it does not say so, nothing of the service was
+/// changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// See there.
@@ -164,6 +165,24 @@ pub enum ReleaseError {
         /// `DRAINING` or `INACTIVE`.
         status: String,
     },
+    /// It is deployed by something else.
+    #[error(
+        "the service {service} is deployed by {controller}, and this speaks to ECS's own controller only"
+    )]
+    Controller {
+        /// Which.
+        service: String,
+        /// `CODE_DEPLOY` or `EXTERNAL`.
+        controller: String,
+    },
+    /// AWS did not answer any more while the deployment went on.
+    #[error("{error}. {left}")]
+    Lost {
+        /// Why.
+        error: AwsError,
+        /// In what state the service is left: a sentence.
+        left: String,
+    },
     /// Another deployment goes on.
     #[error(
         "a deployment of {revision} is under way: wait for it (`deploy status --watch`), then try again"
@@ -184,7 +203,7 @@ impl ReleaseError {
     /// By which the program ends.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Aws(_) | Self::Image(ImageError::Aws(_)) => 11,
+            Self::Aws(_) | Self::Image(ImageError::Aws(_)) | Self::Lost { .. } => 11,
             _ => 10,
         }
     }
@@ -203,6 +222,8 @@ pub trait Say {
 pub struct Planned {
     /// The service as it is.
     pub service: Service,
+    /// The container that gets the image.
+    pub container: String,
     /// What it runs.
     pub current: Registration,
     /// What it would run.
@@ -225,6 +246,10 @@ pub async fn look(client: &Client, target: &Target) -> Result<Service, ReleaseEr
         let (service, status) = (service.name, service.status);
         return Err(ReleaseError::NotActive { service, status });
     }
+    if service.controller != "ECS" {
+        let (service, controller) = (service.name, service.controller);
+        return Err(ReleaseError::Controller { service, controller });
+    }
     Ok(service)
 }
 
@@ -242,10 +267,11 @@ pub async fn planned(
         (None, [only]) => only.clone(),
         (None, _) => return Err(ReleaseError::Container(containers)),
     };
-    let mut edits = vec![Edit { container, change: Set::Image(image.to_owned()) }];
+    let mut edits =
+        vec![Edit { container: container.clone(), change: Set::Image(image.to_owned()) }];
     edits.extend(target.edits.iter().cloned());
     let wanted = current.edited(&edits)?;
-    Ok(Planned { service, current, wanted })
+    Ok(Planned { service, container, current, wanted })
 }
 
 /// Releases. When `stop` comes to an end, it says what it leaves behind and ends as well.
@@ -274,12 +300,12 @@ pub async fn release(
     };
     say.line(&format!("{} {sent}", image.reference));
     let before = service.task_definition.clone();
-    let Planned { service, current, wanted } =
+    let Planned { service, container, current, wanted } =
         planned(client, target, service, &image.reference).await?;
     let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
-    let order = Order { client, target, image: &image, wanted: &wanted };
+    let order = Order { client, target, image: &image, container: &container, wanted: &wanted };
     if current == wanted && !is_failed {
-        order.confirm(&before, Verdict::Unchanged, &mut outcome).await?;
+        order.confirm(&service, &before, Verdict::Unchanged, &mut outcome).await?;
     } else {
         for change in &outcome.changes {
             say.line(&format!("  {change}"));
@@ -317,14 +343,14 @@ pub async fn rollback(
     let (revision, wanted) = ecs::definition(client, &to).await?;
     say.line(&format!("{} runs {}: back to {}", service.name, short(&before), short(&revision)));
     let containers = wanted.containers();
-    let container = target.container.as_ref().or(containers.first());
-    let reference = container.and_then(|it| wanted.image(it)).unwrap_or_default().to_owned();
+    let container = target.container.clone().or(containers.first().cloned()).unwrap_or_default();
+    let reference = wanted.image(&container).unwrap_or_default().to_owned();
     let digests = reference.split_once('@').map(|(_, digest)| digest.to_owned());
     let image = Image { reference, digests: digests.into_iter().collect(), sent: 0 };
     let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
-    let order = Order { client, target, image: &image, wanted: &wanted };
+    let order = Order { client, target, image: &image, container: &container, wanted: &wanted };
     if revision == before && !service.is_deploying() {
-        order.confirm(&revision, Verdict::Unchanged, &mut outcome).await?;
+        order.confirm(&service, &revision, Verdict::Unchanged, &mut outcome).await?;
     } else {
         order.roll_out(&service, revision, None, &mut outcome, say, stop).await?;
     }
@@ -338,11 +364,23 @@ pub fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
+/// What is left behind when nobody watches any more.
+fn goes_on(followed: &Followed) -> String {
+    format!(
+        "The deployment {} of {} goes on in ECS; `deploy status --watch` follows it, `deploy rollback` \
+         takes it back",
+        followed.id,
+        short(&followed.revision)
+    )
+}
+
 /// What is to be carried out.
 struct Order<'a> {
     client: &'a Client,
     target: &'a Target,
     image: &'a Image,
+    /// The container that has it.
+    container: &'a str,
     wanted: &'a Registration,
 }
 
@@ -372,7 +410,11 @@ impl Order<'_> {
         say.line(&format!("{} is being deployed as {id}", short(&revision)));
         outcome.deployment = Some(id.clone());
         let followed = Followed { id, revision, before };
-        self.watch(&followed, known.as_deref(), outcome, say, stop).await
+        let watched = self.watch(&followed, known.as_deref(), outcome, say, stop).await;
+        watched.map_err(|error| match error {
+            ReleaseError::Aws(error) => ReleaseError::Lost { error, left: goes_on(&followed) },
+            error => error,
+        })
     }
 
     /// One look: the service, and either which tasks stopped, or why those did that are new.
@@ -408,32 +450,30 @@ impl Order<'_> {
         let began = clock.now();
         let mut failures = Failures::default();
         let mut pause = FIRST_PAUSE;
-        let mut given_up_at = None;
+        let mut back_since = None;
         loop {
             let service = self.observe(followed, &mut failures).await?.unwrap_or_default();
             let passed = clock.since(began);
-            // On ECS's own way back, the time of the deployment counts no more.
-            let limits = match given_up_at {
-                Some(at) => Limits { time: at + self.target.limits.time, ..self.target.limits },
-                None => self.target.limits,
-            };
-            let stand = judge(followed, &service, &failures.tasks, passed, limits);
+            let stand = judge(followed, &service, &failures.tasks, passed, self.target.limits);
             let finding = diagnose(&failures.tasks, &service, known);
             let what = match &stand {
                 Stand::Waiting(what) => what.clone(),
-                Stand::GoingBack(revision) => {
-                    given_up_at.get_or_insert(passed);
+                // The time of the way back counts from its beginning.
+                Stand::GoingBack(revision)
+                    if passed < *back_since.get_or_insert(passed) + self.target.limits.time =>
+                {
                     format!("ECS is going back to {}", short(revision))
                 }
                 Stand::Complete => {
-                    return self.confirm(&followed.revision, Verdict::Deployed, outcome).await;
+                    let revision = &followed.revision;
+                    return self.confirm(&service, revision, Verdict::Deployed, outcome).await;
                 }
                 ended => {
                     outcome.findings = finding;
                     if let Some(task) = failures.tasks.last() {
                         outcome.log = ecs::last_lines(self.client, self.wanted, task, LINES).await;
                     }
-                    return self.ended(ended, followed, outcome, say).await;
+                    return self.ended(ended, followed, outcome, say, stop).await;
                 }
             };
             say.waiting(&service, &what);
@@ -442,12 +482,7 @@ impl Order<'_> {
                 () = &mut *stop => {
                     outcome.verdict = Verdict::Interrupted;
                     outcome.findings = finding;
-                    outcome.left = format!(
-                        "the deployment {} of {} goes on in ECS; `deploy status --watch` follows it, \
-                         `deploy rollback` takes it back",
-                        followed.id,
-                        short(&followed.revision)
-                    );
+                    outcome.left = goes_on(followed);
                     return Ok(());
                 }
                 () = clock.sleep(pause) => {}
@@ -463,6 +498,7 @@ impl Order<'_> {
         followed: &Followed,
         outcome: &mut Outcome,
         say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
     ) -> Result<(), ReleaseError> {
         outcome.too_long = *stand == Stand::TooLong;
         outcome.verdict = Verdict::Failed;
@@ -475,9 +511,14 @@ impl Order<'_> {
                 outcome.verdict = Verdict::RolledBack;
                 outcome.left = format!("ECS went back to {}", short(revision));
             }
+            Stand::GoingBack(revision) => {
+                outcome.left = format!("ECS is still going back to {}", short(revision));
+            }
             Stand::Gone(status) => outcome.left = format!("the service is {status}"),
             _ => match &followed.before {
-                Some(before) if self.target.rollback => self.go_back(before, outcome, say).await?,
+                Some(before) if self.target.rollback => {
+                    self.go_back(before, outcome, say, stop).await?;
+                }
                 Some(before) => {
                     outcome.left = format!(
                         "ECS goes on trying; {} still serves where its tasks are left",
@@ -499,6 +540,7 @@ impl Order<'_> {
         before: &str,
         outcome: &mut Outcome,
         say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
     ) -> Result<(), ReleaseError> {
         let why = outcome.findings.first().map(|finding| finding.class.title());
         let why = why.unwrap_or("it does not become complete");
@@ -527,31 +569,48 @@ impl Order<'_> {
                     return Ok(());
                 }
             }
-            clock.sleep(pause).await;
+            tokio::select! {
+                biased;
+                () = &mut *stop => {
+                    outcome.verdict = Verdict::Interrupted;
+                    outcome.left = goes_on(&followed);
+                    return Ok(());
+                }
+                () = clock.sleep(pause) => {}
+            }
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Asks every task which image it really runs.
+    /// Asks every task that runs which image that is.
     async fn confirm(
         &self,
+        service: &Service,
         revision: &str,
         verdict: Verdict,
         outcome: &mut Outcome,
     ) -> Result<(), ReleaseError> {
         let arns = ecs::tasks(self.client, &self.target.place, false).await?;
-        let tasks = ecs::described(self.client, &self.target.place, &arns).await?;
+        let mut tasks = ecs::described(self.client, &self.target.place, &arns).await?;
+        // One that is just being started, as by auto scaling, does not know its image yet.
+        tasks.retain(|task| task.status == "RUNNING");
+        let digests = &self.image.digests;
+        let is_it = |it: &Container| {
+            it.name == self.container && (digests.is_empty() || digests.contains(&it.digest))
+        };
+        let is_other =
+            |task: &&Task| task.task_definition != revision || !task.containers.iter().any(is_it);
+        let others: Vec<&Task> = tasks.iter().filter(is_other).collect();
         let digest = self.image.reference.rsplit('@').next().unwrap_or_default();
-        let others: Vec<&Task> = tasks
-            .iter()
-            .filter(|task| {
-                let digests = &self.image.digests;
-                let runs = |it: &Container| digests.is_empty() || digests.contains(&it.digest);
-                task.task_definition != revision || !task.containers.iter().any(runs)
-            })
-            .collect();
         outcome.verdict = verdict;
-        outcome.left = format!("{} tasks run {digest}", tasks.len());
+        outcome.left = match tasks.len() {
+            0 => "no task runs, for the service is to have none".to_owned(),
+            count => format!("{count} tasks run {digest}"),
+        };
+        if tasks.is_empty() && service.desired > 0 {
+            outcome.verdict = Verdict::OtherImage;
+            outcome.left = format!("no task runs, and there should be {}", service.desired);
+        }
         if let Some(other) = others.first() {
             outcome.verdict = Verdict::OtherImage;
             let runs: Vec<&str> = other.containers.iter().map(|it| it.digest.as_str()).collect();

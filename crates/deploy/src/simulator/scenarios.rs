@@ -63,6 +63,13 @@ pub fn all() -> Vec<Scenario> {
     vec![
         scenario("success", "all is well", Start::default(), 0, "2 tasks run sha256:"),
         scenario(
+            "other-image",
+            "all is well, but tasks run another image than the one that was pushed",
+            Start { other_image: true, ..Start::default() },
+            24,
+            "2 of 2 tasks run another image",
+        ),
+        scenario(
             "slow-drain",
             "old tasks take five minutes to go",
             Start { drains: 300, ..Start::default() },
@@ -293,7 +300,7 @@ pub fn all() -> Vec<Scenario> {
                 "AWS is asked too often",
                 Start::default(),
                 11,
-                "asked too often",
+                "goes on in ECS; `deploy status --watch` follows it",
             ),
         ),
         with(

@@ -39,7 +39,7 @@ impl Served {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "region = \"eu-central-1\"\ncluster = \"main\"\n[production]\nservice = \"graphbook\"\n\
-             image = \"{image}\"\ncontainer = \"app\"\nvariables = {{ NEW = \"a secret value\" }}\n"
+             image = \"{image}\"\ntags = [\"$NOT_SET\"]\ncontainer = \"app\"\nvariables = {{ NEW = \"a secret value\" }}\n"
         );
         std::fs::write(folder.path().join("deploy.toml"), text).unwrap();
         Self { endpoint, folder, simulator: Some(called), end: Some(end) }
@@ -90,13 +90,14 @@ fn a_plan_shows_what_would_change_and_no_value_and_changes_nothing() {
 fn what_is_wrong_ends_with_its_code() {
     let served = Served::new();
     for (arguments, code, words) in [
+        (vec!["release"], 2, "names the variable NOT_SET, which is not set"),
         (
-            vec!["release", "--account", "1"],
+            vec!["release", "--account", "1", "--tag", "1"],
             10,
             "of account 123456789012, and this is for account 1",
         ),
         (
-            vec!["release", "--service", "graphbook", "--image", "oci:nowhere"],
+            vec!["release", "--service", "graphbook", "--image", "oci:nowhere", "--tag", "1"],
             10,
             "no image layout",
         ),
