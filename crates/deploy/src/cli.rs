@@ -27,6 +27,7 @@ use crate::rollout::Limits;
 use crate::simulator::{self, scenarios};
 use crate::task::{self, Ended};
 use crate::task_definition::{Edit, Set, changes};
+use crate::verify::{Found, verify};
 use show::{Lines, Live};
 
 /// Releases container images to Amazon ECS, and is green only if exactly this image serves.
@@ -62,6 +63,13 @@ pub enum Verb {
     },
     /// Show what a release would change, without changing anything
     Plan {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        what: What,
+    },
+    /// Look at everything that could make a release fail, and change nothing
+    Verify {
         #[command(flatten)]
         at: At,
         #[command(flatten)]
@@ -320,6 +328,13 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
                 planned(&ready.client, &target, service, &image).await?;
             show::plan(out, &service, &changes(&current, &wanted), at.output)?;
             Ok(0)
+        }
+        Verb::Verify { at, what } => {
+            let ready = Ready::new(at).await?;
+            let checks = verify(&ready.client, &ready.release(what)?).await;
+            show::checks(out, &checks, at.output)?;
+            let wrong = checks.iter().any(|check| matches!(check.found, Found::Wrong(_)));
+            Ok(if wrong { 10 } else { 0 })
         }
         Verb::Status { at, watch } => status(out, at, *watch).await,
         Verb::Rollback { at, to } => {

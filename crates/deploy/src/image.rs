@@ -14,6 +14,7 @@ use imagebuild::registry::client::{Connection, Patience, RegistryError, Reposito
 use imagebuild::registry::credentials::Credential;
 use imagebuild::registry::push::{How, Parcel, push};
 use indicatif::MultiProgress;
+use oci_spec::image::Descriptor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -144,6 +145,22 @@ pub async fn named(
     let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
     let found = Local::open(image, &place)?.found;
     Ok(format!("{}/{repository}@{}", ecr.host, found.top.digest()))
+}
+
+/// The architectures of an image of this machine, as Go calls them; nothing, if it is elsewhere or says
+/// nothing of them.
+pub fn architectures(image: &str) -> Option<Vec<String>> {
+    let local = Local::open(image, &image.parse().ok()?).ok()?;
+    let blobs = Blobs::open(&local.folder.join("blobs/sha256")).ok()?;
+    let json = |digest: &str| -> Option<Value> {
+        serde_json::from_slice(&blobs.get(digest.parse().ok()?).ok()?).ok()
+    };
+    let of = |image: &Descriptor| {
+        let manifest = json(image.digest().as_ref())?;
+        let config = json(manifest.pointer("/config/digest")?.as_str()?)?;
+        Some(config.get("architecture")?.as_str()?.to_owned())
+    };
+    local.found.images.iter().map(of).collect()
 }
 
 /// An image of this machine.

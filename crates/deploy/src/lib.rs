@@ -14,3 +14,4 @@ pub mod rollout;
 pub mod simulator;
 pub mod task;
 pub mod task_definition;
+pub mod verify;

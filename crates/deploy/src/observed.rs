@@ -22,6 +22,10 @@ pub struct Service {
     pub running: u64,
     /// How many are being started.
     pub pending: u64,
+    /// How many must run during a deployment, in percent of those that it is to have.
+    pub minimum_percent: u64,
+    /// How many may.
+    pub maximum_percent: u64,
     /// Whether ECS ends a deployment that fails, and whether it goes back then.
     pub circuit_breaker: CircuitBreaker,
     /// The newest first.
@@ -146,6 +150,9 @@ impl Service {
             let pointer = format!("/deploymentConfiguration/deploymentCircuitBreaker/{key}");
             value.pointer(&pointer).and_then(Value::as_bool).unwrap_or_default()
         };
+        let percent = |key: &str| {
+            value.pointer(&format!("/deploymentConfiguration/{key}")).and_then(Value::as_u64)
+        };
         let event = |it: &Value| Event {
             id: text(it, "id"),
             at: it.get("createdAt").and_then(Value::as_f64).unwrap_or_default(),
@@ -163,6 +170,8 @@ impl Service {
             desired: number(value, "desiredCount"),
             running: number(value, "runningCount"),
             pending: number(value, "pendingCount"),
+            minimum_percent: percent("minimumHealthyPercent").unwrap_or(100),
+            maximum_percent: percent("maximumPercent").unwrap_or(200),
             circuit_breaker: CircuitBreaker {
                 enabled: breaker("enable"),
                 rollback: breaker("rollback"),

@@ -19,6 +19,7 @@ use crate::image::{Image, ImageError, delivered};
 use crate::observed::{Container, Rollout, Service, Task};
 use crate::rollout::{Followed, Limits, Stand, judge};
 use crate::task_definition::{Change, Edit, EditError, Registration, Set, changes};
+use crate::verify::refuse;
 
 /// Between the first looks.
 const FIRST_PAUSE: Duration = Duration::from_secs(3);
@@ -183,6 +184,9 @@ pub enum ReleaseError {
         /// In what state the service is left: a sentence.
         left: String,
     },
+    /// ECS could not do it.
+    #[error("tasks can't be exchanged: {0}")]
+    Exchange(String),
     /// Another deployment goes on.
     #[error(
         "a deployment of {revision} is under way: wait for it (`deploy status --watch`), then try again"
@@ -307,6 +311,7 @@ pub async fn release(
     if current == wanted && !is_failed {
         order.confirm(&service, &before, Verdict::Unchanged, &mut outcome).await?;
     } else {
+        refuse(&service, &wanted)?;
         for change in &outcome.changes {
             say.line(&format!("  {change}"));
         }

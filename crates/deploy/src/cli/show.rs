@@ -13,6 +13,7 @@ use crate::observed::{Service, Task};
 use crate::release::{Outcome, Say, Verdict, short};
 use crate::simulator::scenarios;
 use crate::task_definition::Change;
+use crate::verify::{Check, Found};
 
 const HEADING: anstyle::Style = anstyle::Style::new().bold();
 const ASIDE: anstyle::Style = anstyle::Style::new().dimmed();
@@ -165,6 +166,21 @@ pub(super) fn plan(
         writeln!(out, "  {change}")?;
     }
     writeln!(out, "then, one call each: ecs:RegisterTaskDefinition, ecs:UpdateService")
+}
+
+pub(super) fn checks(out: &mut dyn Write, checks: &[Check], output: Output) -> io::Result<()> {
+    if output == Output::Json {
+        serde_json::to_writer_pretty(&mut *out, checks)?;
+        return writeln!(out);
+    }
+    for Check { what, found } in checks {
+        match found {
+            Found::Fine => writeln!(out, "{GOOD}ok{GOOD:#}         {what}")?,
+            Found::Wrong(why) => writeln!(out, "{BAD}wrong{BAD:#}      {what}: {why}")?,
+            Found::Unknown(why) => writeln!(out, "{HEADING}not known{HEADING:#}  {what}: {why}")?,
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn status(

@@ -334,6 +334,10 @@ impl Inner {
                 let tasks = wanted.filter_map(|arn| world.described(arn.as_str()?));
                 Ok(json!({ "tasks": tasks.collect::<Vec<_>>(), "failures": [] }))
             }
+            "DescribeRepositories" => Ok(json!({ "repositories": [] })),
+            "DescribeSecret" => Ok(json!({ "ARN": text("SecretId") })),
+            "DescribeParameters" => Ok(json!({ "Parameters": [] })),
+            "DescribeLogGroups" => Ok(json!({ "logGroups": [{ "logGroupName": "graphbook" }] })),
             "ListServiceDeployments" => Ok(json!({ "serviceDeployments": world.deployed_well() })),
             "DescribeServiceRevisions" => {
                 let wanted = said.get("serviceRevisionArns").and_then(Value::as_array);

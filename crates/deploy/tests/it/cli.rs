@@ -120,3 +120,35 @@ fn what_is_wrong_ends_with_its_code() {
     let said = text(&nobody.output().unwrap());
     assert!(said.contains("there are no credentials for AWS"), "{said}");
 }
+
+#[test]
+fn all_that_would_fail_is_told_at_once() {
+    let served = Served::new();
+    let fine = served.deploy(&["verify"]);
+    let said = text(&fine);
+    assert!(fine.status.success(), "{said}");
+    assert!(
+        said.contains("log group graphbook") && said.contains("tasks can be exchanged"),
+        "{said}"
+    );
+    let path = served.folder.path().join("deploy.toml");
+    let toml = std::fs::read_to_string(&path).unwrap();
+    let secret = "arn:aws:secretsmanager:eu-central-1:1:secret:db-AbCdEf";
+    let secrets = format!("secrets = {{ A = \"{secret}:key::\", B = \"/b\", C = \"/c\" }}\n");
+    std::fs::write(&path, toml + &secrets).unwrap();
+    let wrong = served.deploy(&["verify"]);
+    let said = text(&wrong);
+    assert_eq!(wrong.status.code(), Some(10), "{said}");
+    for words in ["secret B: there is no parameter /b", "secret C: there is no parameter /c"] {
+        assert!(said.contains(words), "{said}");
+    }
+    let json = served.deploy(&["verify", "--output", "json"]).stdout;
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    let of = |what: &str| json.as_array().unwrap().iter().find(|it| it["what"] == what).unwrap();
+    assert_eq!(
+        (&of("secret A")["found"], &of("secret B")["found"]),
+        (&"fine".into(), &"wrong".into())
+    );
+    let calls = served.calls();
+    assert!(!calls.iter().any(|name| ["GetSecretValue", "GetParameters"].contains(&name.as_str())));
+}
