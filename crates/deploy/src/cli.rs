@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, expanded};
 use crate::ecs::{self, Place};
 use crate::image::{ImageError, delivered, named};
+use crate::logs::{Wanted, logs};
 use crate::orb::{OrbError, Updates};
 use crate::release::{Outcome, Planned, ReleaseError, Target, look, planned, release, rollback};
 use crate::rollout::Limits;
@@ -82,6 +83,20 @@ pub enum Verb {
         /// Again and again, until no deployment is under way
         #[arg(long)]
         watch: bool,
+    },
+    /// Show the log of the service's tasks, as far as AWS keeps it
+    Logs {
+        #[command(flatten)]
+        at: At,
+        /// Of one task, by its id
+        #[arg(long, value_name = "ID")]
+        task: Option<String>,
+        /// Of the last so many minutes
+        #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+        since: u64,
+        /// Go on with what comes
+        #[arg(short, long)]
+        follow: bool,
     },
     /// Bring the service back to what last ran well, or to a revision
     Rollback {
@@ -337,6 +352,13 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             Ok(if wrong { 10 } else { 0 })
         }
         Verb::Status { at, watch } => status(out, at, *watch).await,
+        Verb::Logs { at, task, since, follow } => {
+            let ready = Ready::new(at).await?;
+            let since = Duration::from_mins(*since);
+            let wanted = Wanted { task: task.clone(), since, follow: *follow };
+            logs(&ready.client, &ready.target()?, &wanted, &mut line).await?;
+            Ok(0)
+        }
         Verb::Rollback { at, to } => {
             let ready = Ready::new(at).await?;
             let target = ready.target()?;
@@ -349,10 +371,6 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
         Verb::Task { at, command } => {
             let ready = Ready::new(at).await?;
             let target = ready.target()?;
-            let mut line = |text: &str| {
-                // Who closed the pipe does not want it.
-                let _ = writeln!(anstream::stdout(), "{text}");
-            };
             match task::run(&ready.client, &target, command, &mut line).await? {
                 Ended::With(code) => Ok(u8::try_from(code).unwrap_or(255)),
                 Ended::Never(findings) => {
@@ -388,6 +406,12 @@ async fn by_tag(client: &Client, target: &mut Target, images: Vec<Edit>) -> Resu
     target.container = container;
     target.edits.extend(images);
     Ok(())
+}
+
+/// A line of somebody's log.
+fn line(text: &str) {
+    // Who closed the pipe does not want it.
+    let _ = writeln!(anstream::stdout(), "{text}");
 }
 
 async fn released(client: &Client, target: &Target, output: Output) -> Result<u8, CliError> {

@@ -179,6 +179,7 @@ pub(crate) fn log_of(
         let option = |name: &str| options.get(name)?.as_str();
         let (group, prefix) = (option("awslogs-group")?, option("awslogs-stream-prefix")?);
         let name = it.get("name")?.as_str()?;
+        // Without a task, what the streams of all begin with.
         let id = task.rsplit('/').next().unwrap_or_default();
         let wanted = container.is_none_or(|wanted| wanted == name);
         wanted.then(|| (group.to_owned(), format!("{prefix}/{name}/{id}")))

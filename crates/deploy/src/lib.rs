@@ -7,6 +7,7 @@ pub mod config;
 pub mod diagnose;
 pub mod ecs;
 pub mod image;
+pub mod logs;
 pub mod observed;
 pub mod orb;
 pub mod release;

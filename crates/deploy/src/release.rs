@@ -184,6 +184,9 @@ pub enum ReleaseError {
         /// In what state the service is left: a sentence.
         left: String,
     },
+    /// Its log goes elsewhere.
+    #[error("{} sends its log to no group of CloudWatch with a stream prefix (awslogs)", short(.0))]
+    NoLog(String),
     /// ECS could not do it.
     #[error("tasks can't be exchanged: {0}")]
     Exchange(String),

@@ -95,10 +95,12 @@ fn log(definition: &Registration, container: &str, arn: &str) -> Option<Log> {
 /// Gives the lines that are new. A log that is not there yet has none.
 async fn follow(client: &Client, log: &mut Log, line: &mut dyn FnMut(&str)) {
     loop {
-        let body = json!({
-            "logGroupName": log.group, "logStreamName": log.stream,
-            "startFromHead": true, "nextToken": log.next,
+        let mut body = json!({
+            "logGroupName": log.group, "logStreamName": log.stream, "startFromHead": true,
         });
+        if let (Some(next), Some(body)) = (&log.next, body.as_object_mut()) {
+            body.insert("nextToken".to_owned(), next.as_str().into());
+        }
         let Ok(answer) = client.call(Aws::Logs, "GetLogEvents", &body).await else { return };
         let next = answer.get("nextForwardToken").and_then(Value::as_str).map(ToOwned::to_owned);
         // The same token again means that there is no more (CloudWatch Logs, `GetLogEvents`).

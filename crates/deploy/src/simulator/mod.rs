@@ -350,6 +350,7 @@ impl Inner {
                 let task = world.run_task(name).ok_or_else(no_definition)?;
                 Ok(json!({ "tasks": [task], "failures": [] }))
             }
+            "FilterLogEvents" => Ok(filtered(said)),
             "GetLogEvents" => Ok(json!({ "events": [
                 { "timestamp": 1, "message": "error: DATABASE_URL is not set" },
             ], "nextForwardToken": "f/1" })),
@@ -358,8 +359,21 @@ impl Inner {
     }
 }
 
+/// Two pages of a log.
+fn filtered(said: &Value) -> Value {
+    let event = |number: u64| json!({ "timestamp": u64::MAX / 2, "eventId": number.to_string(), "message": format!("line {number}\n") });
+    match said.get("nextToken").and_then(Value::as_str) {
+        None => json!({ "events": [event(1), event(2)], "nextToken": "2" }),
+        Some(_) => json!({ "events": [event(2), event(3)] }),
+    }
+}
+
 /// The members that an operation can't do without (the service models of botocore).
-const REQUIRED: [(&str, &[&str]); 11] = [
+const REQUIRED: [(&str, &[&str]); 15] = [
+    ("DescribeSecret", &["SecretId"]),
+    ("DescribeRepositories", &["repositoryNames"]),
+    ("DescribeLogGroups", &["logGroupNamePrefix"]),
+    ("FilterLogEvents", &["logGroupName"]),
     ("ListServiceDeployments", &["service"]),
     ("DescribeServiceRevisions", &["serviceRevisionArns"]),
     ("DescribeServices", &["services"]),

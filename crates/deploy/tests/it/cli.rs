@@ -87,6 +87,18 @@ fn a_plan_shows_what_would_change_and_no_value_and_changes_nothing() {
 }
 
 #[test]
+fn a_log_is_shown_line_by_line() {
+    let served = Served::new();
+    let lines = served.deploy(&["logs", "--since", "5"]);
+    assert_eq!(
+        String::from_utf8_lossy(&lines.stdout),
+        "line 1\nline 2\nline 3\n",
+        "{}",
+        text(&lines)
+    );
+}
+
+#[test]
 fn what_is_wrong_ends_with_its_code() {
     let served = Served::new();
     for (arguments, code, words) in [
