@@ -2,6 +2,7 @@
 //! containers, instances), or the identity that `CircleCI` gives to a job, exchanged for a role.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region};
@@ -50,7 +51,11 @@ impl Credentials {
 
     /// Whether they are good for some time.
     pub(super) fn lasts(&self, now: SystemTime) -> bool {
-        self.expires.is_none_or(|expires| now + MARGIN < expires)
+        !self.have_expired(now + MARGIN)
+    }
+
+    pub(super) fn have_expired(&self, now: SystemTime) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -169,37 +174,57 @@ pub(super) async fn of_chain(chain: &SharedCredentialsProvider) -> Result<Creden
 
 /// What `aws-config` asks its questions with: the same HTTP client as everything else, instead of
 /// another one with another TLS library.
-#[derive(Clone, Debug, Default)]
-struct Web(std::sync::OnceLock<reqwest::Client>);
+#[derive(Clone, Debug)]
+struct Web {
+    client: Arc<OnceLock<reqwest::Client>>,
+    timeout: Duration,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self { client: Arc::default(), timeout: Duration::from_secs(10) }
+    }
+}
+
+impl Web {
+    /// As patient as it is asked to be: where no instance is, nobody answers for it, and `aws-config`
+    /// wants to know that in a second.
+    fn within(&self, settings: &HttpConnectorSettings) -> Self {
+        let read = settings.read_timeout().unwrap_or(self.timeout);
+        let timeout = settings.connect_timeout().unwrap_or_default() + read;
+        Self { client: Arc::clone(&self.client), timeout }
+    }
+}
 
 impl HttpClient for Web {
     fn http_connector(
         &self,
-        _: &HttpConnectorSettings,
+        settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+        SharedHttpConnector::new(self.within(settings))
     }
 }
 
 impl HttpConnector for Web {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.get_or_init(|| {
+        let client = self.client.get_or_init(|| {
             // The first one stays, if there is one.
             let _ = rustls::crypto::ring::default_provider().install_default();
             reqwest::Client::new()
         });
-        HttpConnectorFuture::new(send(client.clone(), request))
+        HttpConnectorFuture::new(send(client.clone(), self.timeout, request))
     }
 }
 
 async fn send(
     client: reqwest::Client,
+    timeout: Duration,
     request: HttpRequest,
 ) -> Result<HttpResponse, ConnectorError> {
     let user = |error: String| ConnectorError::user(error.into());
     let method = request.method().parse().map_err(|_| user("no method".to_owned()))?;
-    let mut sent = client.request(method, request.uri()).timeout(Duration::from_secs(10));
+    let mut sent = client.request(method, request.uri()).timeout(timeout);
     for (name, value) in request.headers() {
         sent = sent.header(name, value);
     }
@@ -260,6 +285,20 @@ mod tests {
         let at = |minutes| SystemTime::UNIX_EPOCH + Duration::from_mins(minutes);
         assert!(found.lasts(at(54)) && !found.lasts(at(56)));
         assert!(!format!("{found:?}").contains('s') || !format!("{found:?}").contains("Secret"));
+        assert!(found.have_expired(at(60)) && !found.have_expired(at(59)));
         assert!(of_role(&json!({})).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_does_not_answer_is_waited_for_as_long_as_aws_config_says() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let request = format!("http://{}/", silent.local_addr().unwrap());
+        let moment = Duration::from_millis(5);
+        let settings =
+            HttpConnectorSettings::builder().connect_timeout(moment).read_timeout(moment).build();
+        let web = Web::default().within(&settings);
+        assert_eq!((web.timeout, Web::default().timeout), (moment * 2, Duration::from_secs(10)));
+        let error = web.call(HttpRequest::get(request).unwrap()).await.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
     }
 }

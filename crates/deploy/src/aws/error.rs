@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::query;
 
+/// Of the clock, what is not worth a word: a signature is good for five minutes.
+pub(super) const SKEW: Duration = Duration::from_mins(4);
 /// Codes of services that are asked too often. ECS says it with a code that is in no model
 /// (aws/aws-sdk#821).
 const THROTTLING: [&str; 8] = [
@@ -21,10 +23,18 @@ const THROTTLING: [&str; 8] = [
     "BandwidthLimitExceeded",
 ];
 /// Codes of credentials whose time is over.
-const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
 /// Codes of signatures that don't fit, often because a clock is wrong.
-const SIGNATURE: [&str; 4] =
-    ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "AuthFailure"];
+const SIGNATURE: [&str; 6] = [
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "RequestTimeTooSkewed",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "AuthFailure",
+];
+/// STS does not reach who vouches for an identity, and says to ask again.
+const UNHEARD: &str = "IDPCommunicationError";
 
 /// Why AWS did not do it. Operations are called as IAM calls them, such as `ecs:UpdateService`.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -114,12 +124,11 @@ impl Refusal {
         let code = if code.is_empty() { format!("HTTP {status}") } else { code };
         let mut refusal = Self { status, code, message, request_id, minutes: None };
         if let Some(theirs) = headers.get(DATE).and_then(date).filter(|_| refusal.is_about_time()) {
-            let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-            let off = match now.duration_since(theirs) {
-                Ok(ahead) => seconds(ahead),
-                Err(behind) => -seconds(behind.duration()),
+            let minutes = |time: Duration| i64::try_from(time.as_secs() / 60).unwrap_or(i64::MAX);
+            refusal.minutes = match now.duration_since(theirs) {
+                Ok(ahead) => Some(ahead).filter(|it| *it > SKEW).map(minutes),
+                Err(error) => Some(error.duration()).filter(|it| *it > SKEW).map(|it| -minutes(it)),
             };
-            refusal.minutes = Some(off / 60).filter(|minutes| *minutes != 0);
         }
         refusal
     }
@@ -128,6 +137,11 @@ impl Refusal {
         THROTTLING.contains(&self.code.as_str())
             || self.status == 429
             || self.message.contains("Rate exceeded")
+    }
+
+    /// Whether it was not done, and may be soon.
+    pub(super) fn is_passing(&self) -> bool {
+        self.is_throttling() || self.code == UNHEARD
     }
 
     pub(super) fn is_about_time(&self) -> bool {
@@ -139,6 +153,11 @@ impl Refusal {
         if let Some(minutes) = self.minutes.filter(|_| self.is_about_time()) {
             return format!("This machine's clock is off by {minutes} min: set it");
         }
+        if EXPIRED.contains(&code) && self.message.starts_with("Token expired") {
+            return "The job's OIDC token has expired: let tokens live longer (CircleCI, \
+                    oidc-custom-claims, ttl), or start the job again"
+                .to_owned();
+        }
         if EXPIRED.contains(&code) {
             return "The credentials have expired: sign in again".to_owned();
         }
@@ -146,7 +165,7 @@ impl Refusal {
             return "AWS was asked too often by this account; try again in some minutes".to_owned();
         }
         if code.starts_with("AccessDenied") {
-            return "Allow it in the policy of the role or user that this runs as".to_owned();
+            return denied(&self.message);
         }
         if self.is_about_time() {
             return "The secret key does not belong to the access key, or the region is another's"
@@ -182,6 +201,22 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What to do about a right that is missing; messages mostly name it behind `to perform`.
+fn denied(message: &str) -> String {
+    let action = message.split_once("to perform").and_then(|(_, rest)| {
+        rest.trim_start_matches([':', ' ']).split_whitespace().next().map(|it| it.trim_matches('.'))
+    });
+    if action == Some("sts:AssumeRoleWithWebIdentity") {
+        return "The role's trust policy must let this identity in: see its audience and subject"
+            .to_owned();
+    }
+    let action = action.unwrap_or("it");
+    if message.contains("explicit deny") {
+        return format!("A policy denies {action} explicitly: no other policy can allow it");
+    }
+    format!("Allow {action} in the policy of the role or user that this runs as")
+}
+
 /// Code and message as AWS JSON has them: the code behind a namespace, and before an address.
 fn json(headers: &HeaderMap, body: &[u8]) -> Option<(String, String)> {
     let body: Value = serde_json::from_slice(body).ok()?;
@@ -199,16 +234,26 @@ pub(super) fn date(value: &HeaderValue) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(time.timestamp().try_into().ok()?))
 }
 
-/// The innermost reason: the outer ones only say that there was a request, and its address.
+/// Host, innermost reason, and what to do: the outer reasons only say that there was a request.
 pub(super) fn reason(error: &reqwest::Error) -> String {
+    let host = error.url().and_then(reqwest::Url::host_str).unwrap_or_default();
     if error.is_timeout() {
-        return "it does not answer".to_owned();
+        return format!("{host}: it does not answer");
     }
     let mut cause: &dyn std::error::Error = error;
+    let mut unknown = false;
     while let Some(inner) = cause.source() {
         cause = inner;
+        unknown |= cause.to_string().contains("dns error");
     }
-    cause.to_string()
+    let advice = match error.is_connect() {
+        true if unknown => {
+            ". See how the region is written, and whether names can be looked up here"
+        }
+        true => ". See whether this machine needs a proxy (HTTPS_PROXY), or see --endpoint-url",
+        false => "",
+    };
+    format!("{host}: {cause}{advice}")
 }
 
 #[cfg(test)]

@@ -17,17 +17,16 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
+use tokio::sync::Mutex as Turns;
 
 use crate::clock::Clock;
 use credentials::{Credentials, Source};
-use error::{AwsError, Refusal};
+use error::{AwsError, Refusal, SKEW};
 
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(30);
 /// The longest that a service may tell to wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// Of the clock, what is not worth correcting: a signature is good for five minutes.
-const SKEW: Duration = Duration::from_mins(4);
 
 /// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,7 +140,7 @@ pub struct Settings {
 pub struct Client {
     http: reqwest::Client,
     settings: Settings,
-    credentials: Mutex<Option<Credentials>>,
+    credentials: Turns<Option<Credentials>>,
     /// How far the clock of AWS is ahead of ours.
     skew: Mutex<Duration>,
     behind: Mutex<Duration>,
@@ -153,6 +152,8 @@ enum Tried {
     Answered(Value),
     /// It may succeed later; with how long to wait, if that was said.
     Passing(AwsError, Option<Duration>),
+    /// It may succeed with other credentials, which can be had.
+    Expired(AwsError),
     Failed(AwsError),
 }
 
@@ -171,7 +172,7 @@ impl Client {
         Ok(Self {
             http,
             settings,
-            credentials: Mutex::default(),
+            credentials: Turns::default(),
             skew: Mutex::default(),
             behind: Mutex::default(),
             calls: Mutex::default(),
@@ -207,16 +208,11 @@ impl Client {
             attempt += 1;
             let (error, after) = match self.attempt(service, operation, body).await {
                 Tried::Answered(answer) => return Ok(answer),
-                Tried::Failed(error) if error.has_expired() && !renewed => {
+                Tried::Expired(_) if !renewed => {
                     renewed = true;
-                    // Others are looked for only where they may be others.
-                    if locked(&self.credentials).take().is_none() || self.settings.source.is_fixed()
-                    {
-                        return Err(error);
-                    }
                     continue;
                 }
-                Tried::Failed(error) => return Err(error),
+                Tried::Expired(error) | Tried::Failed(error) => return Err(error),
                 Tried::Passing(error, after) => (error, after),
             };
             if attempt >= self.settings.patience.attempts {
@@ -268,14 +264,19 @@ impl Client {
                 )
             }
             Ok((status, headers, bytes)) => {
-                let clock = self.settings.clock.now();
-                let refusal = Refusal::read(status.as_u16(), &headers, &bytes, clock);
-                self.refused(name, operation, status, &headers, refusal)
+                let refusal = Refusal::read(status.as_u16(), &headers, &bytes, self.now());
+                let repeatable = is_repeatable(operation, body);
+                match self.refused(name, repeatable, status, &headers, refusal) {
+                    Tried::Failed(error) if error.has_expired() => {
+                        self.expired(error, credentials).await
+                    }
+                    tried => tried,
+                }
             }
             Err(error) => {
                 let (connecting, reason) = (error.is_connect(), error::reason(&error));
                 // A request that was never sent was never carried out.
-                if connecting || is_repeatable(operation) {
+                if connecting || is_repeatable(operation, body) {
                     Tried::Passing(AwsError::Unreachable { operation: name, reason }, None)
                 } else {
                     Tried::Failed(AwsError::Ambiguous { operation: name, reason })
@@ -287,18 +288,18 @@ impl Client {
     fn refused(
         &self,
         name: String,
-        operation: &str,
+        repeatable: bool,
         status: StatusCode,
         headers: &HeaderMap,
         refusal: Refusal,
     ) -> Tried {
         let seconds = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
         let after = seconds.map(Duration::from_secs);
-        let (throttled, about_time) = (refusal.is_throttling(), refusal.is_about_time());
+        let (passing, about_time) = (refusal.is_passing(), refusal.is_about_time());
         let reason = refusal.to_string();
         let refusal = Box::new(refusal);
         let error = AwsError::Refused { operation: name.clone(), refusal };
-        if throttled {
+        if passing {
             return Tried::Passing(error, after);
         }
         if about_time && self.learn_time(headers) {
@@ -307,11 +308,23 @@ impl Client {
         if !status.is_server_error() {
             return Tried::Failed(error);
         }
-        if is_repeatable(operation) {
+        if repeatable {
             Tried::Passing(error, after)
         } else {
             Tried::Failed(AwsError::Ambiguous { operation: name, reason })
         }
+    }
+
+    /// Forgets credentials that are refused, unless there are others already.
+    async fn expired(&self, error: AwsError, used: Option<Credentials>) -> Tried {
+        if used.is_none() || self.settings.source.is_fixed() {
+            return Tried::Failed(error);
+        }
+        let mut held = self.credentials.lock().await;
+        if *held == used {
+            *held = None;
+        }
+        Tried::Expired(error)
     }
 
     /// Takes the time from an answer, and says whether that is another than was believed.
@@ -373,32 +386,44 @@ impl Client {
         Ok(request)
     }
 
-    /// Those that are known, unless they are about to expire.
+    /// Those that are known, unless they are about to expire. Who comes while they are got waits.
     async fn credentials(&self) -> Result<Credentials, AwsError> {
-        let known = locked(&self.credentials).clone();
-        if let Some(known) = known.filter(|known| known.lasts(self.settings.clock.now())) {
-            return Ok(known);
+        let mut held = self.credentials.lock().await;
+        if let Some(known) = held.as_ref().filter(|known| known.lasts(self.now())) {
+            return Ok(known.clone());
         }
-        let found = match &self.settings.source {
-            Source::Fixed(credentials) => credentials.clone(),
-            Source::Chain(chain) => credentials::of_chain(chain).await?,
+        match (self.found().await, &*held) {
+            (Ok(found), _) => {
+                *held = Some(found.clone());
+                Ok(found)
+            }
+            // Their last minutes may be enough.
+            (Err(_), Some(known)) if !known.have_expired(self.now()) => Ok(known.clone()),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn found(&self) -> Result<Credentials, AwsError> {
+        match &self.settings.source {
+            Source::Fixed(credentials) => Ok(credentials.clone()),
+            Source::Chain(chain) => credentials::of_chain(chain).await,
             Source::OpenId(open_id) => {
                 let request = open_id.request();
                 let operation = "AssumeRoleWithWebIdentity";
                 let answer = Box::pin(self.call(Service::Sts, operation, &request));
-                credentials::of_role(&answer.await?)?
+                credentials::of_role(&answer.await?)
             }
-        };
-        *locked(&self.credentials) = Some(found.clone());
-        Ok(found)
+        }
     }
 }
 
-/// Whether doing it twice is as doing it once.
-fn is_repeatable(operation: &str) -> bool {
-    ["Describe", "List", "Get", "Batch", "Filter", "Assume"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
+/// Whether doing it twice is as doing it once. What has a token is done once for that (ECS, "Ensuring
+/// idempotency").
+fn is_repeatable(operation: &str, body: &Value) -> bool {
+    body.get("clientToken").is_some()
+        || ["Describe", "List", "Get", "Batch", "Filter", "Assume"]
+            .iter()
+            .any(|verb| operation.starts_with(verb))
 }
 
 /// From 0 to 1.
@@ -423,9 +448,11 @@ mod tests {
 
     #[test]
     fn what_changes_something_is_not_done_twice() {
-        assert!(is_repeatable("DescribeServices") && is_repeatable("GetAuthorizationToken"));
+        for often in ["DescribeServices", "GetAuthorizationToken"] {
+            assert!(is_repeatable(often, &Value::Null), "{often}");
+        }
         for once in ["UpdateService", "RegisterTaskDefinition", "RunTask", "PutImage"] {
-            assert!(!is_repeatable(once), "{once}");
+            assert!(!is_repeatable(once, &Value::Null), "{once}");
         }
     }
 }

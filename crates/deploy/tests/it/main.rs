@@ -5,12 +5,18 @@
     reason = "a test ends with a panic; most of these functions run inside one"
 )]
 
+mod aws;
 mod circleci;
 mod cli;
 mod release;
 mod template;
 
 use std::path::{Path, PathBuf};
+
+/// Does it on this thread alone.
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -24,6 +24,8 @@ use imagebuild::plan::{Request, plan};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::Value;
 
+use crate::run;
+
 /// Keeps what is said.
 #[derive(Default)]
 struct Said(Vec<String>);
@@ -50,10 +52,6 @@ fn target(image: &str) -> Target {
         limits: Limits::default(),
         rollback: true,
     }
-}
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 async fn released(client: &Client, target: &Target, stop: &mut Stopped) -> Outcome {
