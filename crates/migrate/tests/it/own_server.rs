@@ -24,10 +24,15 @@ impl Server {
     /// Starts `mysql` or `mariadb` with no data, and waits until it answers.
     pub(crate) async fn start(kind: &'static str, options: Vec<String>) -> Option<Self> {
         let program = program()?;
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = spawn(&program, kind, &options, &folder, port);
-        let mut server = Self { program, kind, folder, port, process };
+        let mut server = loop {
+            let folder = tempfile::tempdir().unwrap();
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let process = spawn(&program, kind, &options, &folder, port);
+            let mut server = Self { program: program.clone(), kind, folder, port, process };
+            if server.has_its_port().await {
+                break server;
+            }
+        };
         server.answers().await;
         Some(server)
     }
@@ -57,6 +62,19 @@ impl Server {
         let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
         connection.close().await?;
         done.map(drop)
+    }
+
+    /// Whether nobody took the port between the look for a free one and the server's own start.
+    async fn has_its_port(&mut self) -> bool {
+        let begun = Instant::now();
+        while self.execute("DO 1").await.is_err() && begun.elapsed() < Duration::from_secs(90) {
+            if self.process.try_wait().unwrap().is_some() {
+                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+                return !log.contains("Address already in use");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        true
     }
 
     async fn answers(&mut self) {
