@@ -43,7 +43,7 @@ pub struct Arguments {
 const EXIT_CODES: &str = "Exit codes: 0 done, and every task runs this image · 2 usage or deploy.toml · \
 10 refused before anything was changed · 11 AWS refused or can't be reached · 20 failed for no known \
 reason · 21 superseded by another deployment · 22 took too long · 23 interrupted · 24 a task runs \
-another image · from 30 on: why it failed, see `deploy simulate --list`";
+another image · 25 its migrations failed · from 30 on: why it failed, see `deploy simulate --list`";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -105,6 +105,9 @@ pub enum Verb {
         /// The revision, such as app:12
         #[arg(long, value_name = "REVISION")]
         to: Option<String>,
+        /// Even if the database's schema is too new for it
+        #[arg(long)]
+        force: bool,
     },
     /// Run the service's image once with other arguments, follow its log, and end with its exit code
     Task {
@@ -341,7 +344,7 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             let image = named(&ready.client, &target.image, repository).await?;
             let Planned { service, current, wanted, .. } =
                 planned(&ready.client, &target, service, &image).await?;
-            show::plan(out, &service, &changes(&current, &wanted), at.output)?;
+            show::plan(out, &service, &changes(&current, &wanted), &target.migrate, at.output)?;
             Ok(0)
         }
         Verb::Verify { at, what } => {
@@ -359,20 +362,26 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             logs(&ready.client, &ready.target()?, &wanted, &mut line).await?;
             Ok(0)
         }
-        Verb::Rollback { at, to } => {
+        Verb::Rollback { at, to, force } => {
             let ready = Ready::new(at).await?;
             let target = ready.target()?;
             let mut live = Live::new();
             let mut stop = Box::pin(asked_to_stop()?);
             let outcome =
-                rollback(&ready.client, &target, to.as_deref(), &mut live, &mut stop).await?;
+                rollback(&ready.client, &target, to.as_deref(), *force, &mut live, &mut stop)
+                    .await?;
             ended(&outcome, at.output)
         }
         Verb::Task { at, command } => {
             let ready = Ready::new(at).await?;
             let target = ready.target()?;
-            match task::run(&ready.client, &target, command, &mut line).await? {
+            let mut stop = Box::pin(asked_to_stop()?);
+            match task::run(&ready.client, &target, command, &mut line, &mut stop).await? {
                 Ended::With(code) => Ok(u8::try_from(code).unwrap_or(255)),
+                Ended::Left(arn) => {
+                    show::error(&format!("interrupted. {}", task::goes_on(&arn)));
+                    Ok(23)
+                }
                 Ended::Never(findings) => {
                     show::findings(&mut anstream::stderr(), &findings)?;
                     Ok(findings.first().map_or(20, |finding| finding.class.exit_code()))
@@ -525,7 +534,7 @@ impl<'a> Ready<'a> {
 
     fn tags(&self, what: &What) -> Result<Vec<String>, CliError> {
         let tags = if what.tags.is_empty() { &self.config.tags } else { &what.tags };
-        tags.iter().map(|tag| Ok(expanded(tag, &variable)?)).collect()
+        all_expanded(tags)
     }
 
     /// The service, and how it is watched.
@@ -547,6 +556,8 @@ impl<'a> Ready<'a> {
             repository: None,
             tags: Vec::new(),
             edits: Vec::new(),
+            migrate: all_expanded(&config.migrate)?,
+            schema: all_expanded(&config.schema)?,
             limits: Limits {
                 failures: at.failures.or(config.failures).unwrap_or(default.failures),
                 time: minutes.unwrap_or(default.time),
@@ -574,6 +585,10 @@ impl<'a> Ready<'a> {
             ..target
         })
     }
+}
+
+fn all_expanded(texts: &[String]) -> Result<Vec<String>, CliError> {
+    texts.iter().map(|text| Ok(expanded(text, &variable)?)).collect()
 }
 
 fn variable(name: &str) -> Option<String> {

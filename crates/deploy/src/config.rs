@@ -34,6 +34,11 @@ pub struct Config {
     pub variables: BTreeMap<String, String>,
     /// Variables that are set from secrets or parameters: `valueFrom`.
     pub secrets: BTreeMap<String, String>,
+    /// The arguments of a task of the new revision that must succeed before the service gets it.
+    pub migrate: Vec<String>,
+    /// The arguments of a task that says, as `migrate status` does, whether an image fits the schema:
+    /// asked before a service is brought back to it.
+    pub schema: Vec<String>,
     /// After so many minutes a deployment is given up.
     pub timeout_minutes: Option<u64>,
     /// After so many tasks that failed it is given up.
@@ -42,7 +47,7 @@ pub struct Config {
     pub rollback: Option<bool>,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "region",
     "account",
     "role",
@@ -54,6 +59,8 @@ const KEYS: [&str; 14] = [
     "tags",
     "variables",
     "secrets",
+    "migrate",
+    "schema",
     "timeout-minutes",
     "failures",
     "rollback",

@@ -165,16 +165,19 @@ impl fmt::Display for Class {
 pub struct Finding {
     /// Of which kind.
     pub class: Class,
-    /// What AWS says, word for word.
-    pub evidence: String,
-    /// How often it was seen.
+    /// What AWS says, word for word; each once, and no more than three.
+    pub evidence: Vec<String>,
+    /// At how many tasks it was seen.
     pub count: usize,
     /// The last task that it was seen at.
     pub task: Option<String>,
 }
 
+/// More would not tell more.
+const EVIDENCE: usize = 3;
+
 /// Texts of AWS, and what they mean; the first that is found counts.
-const TEXTS: [(&str, Class); 31] = [
+const TEXTS: [(&str, Class); 33] = [
     ("exec format error", Class::Architecture),
     ("does not contain descriptor matching platform", Class::Architecture),
     ("no matching manifest", Class::Architecture),
@@ -191,6 +194,9 @@ const TEXTS: [(&str, Class); 31] = [
     ("container health checks", Class::ContainerHealth),
     ("ELB health checks", Class::LoadBalancerHealth),
     ("is unhealthy in", Class::LoadBalancerHealth),
+    // The reasons of `DescribeTargetHealth`.
+    ("Target.", Class::LoadBalancerHealth),
+    ("Elb.", Class::LoadBalancerHealth),
     ("RESOURCE:ENI", Class::FargateCapacity),
     ("Capacity is unavailable", Class::FargateCapacity),
     ("capacity unavailable", Class::FargateCapacity),
@@ -216,8 +222,13 @@ fn class_of(text: &str) -> Option<Class> {
 }
 
 /// What is wrong, the most telling first: of the tasks that failed, of what a service says of itself
-/// since an event, and of its deployments.
-pub fn diagnose(failed: &[Task], service: &Service, since: Option<&str>) -> Vec<Finding> {
+/// since an event, of its deployments, and of what else AWS says.
+pub fn diagnose(
+    failed: &[Task],
+    service: &Service,
+    since: Option<&str>,
+    also: &[String],
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for task in failed {
         let (class, evidence) = of_task(task);
@@ -225,7 +236,7 @@ pub fn diagnose(failed: &[Task], service: &Service, since: Option<&str>) -> Vec<
     }
     let new = service.events.iter().take_while(|event| Some(event.id.as_str()) != since);
     let reasons = service.deployments.iter().map(|it| &it.reason);
-    for text in new.map(|event| &event.message).chain(reasons) {
+    for text in new.map(|event| &event.message).chain(reasons).chain(also) {
         if let Some(class) = class_of(text).filter(|class| *class != Class::Exit) {
             add(&mut findings, class, text.clone(), None);
         }
@@ -237,10 +248,18 @@ pub fn diagnose(failed: &[Task], service: &Service, since: Option<&str>) -> Vec<
 fn add(findings: &mut Vec<Finding>, class: Class, evidence: String, task: Option<&String>) {
     match findings.iter_mut().find(|it| it.class == class) {
         Some(finding) => {
-            finding.count += 1;
+            finding.count += usize::from(task.is_some());
             finding.task = task.cloned().or(finding.task.take());
+            if !finding.evidence.contains(&evidence) && finding.evidence.len() < EVIDENCE {
+                finding.evidence.push(evidence);
+            }
         }
-        None => findings.push(Finding { class, evidence, count: 1, task: task.cloned() }),
+        None => findings.push(Finding {
+            class,
+            evidence: vec![evidence],
+            count: 1,
+            task: task.cloned(),
+        }),
     }
 }
 
@@ -375,7 +394,7 @@ mod tests {
             (task(start, "RESOURCE:ENI", None, ""), Class::FargateCapacity),
             (task(start, "Something new", None, ""), Class::Unknown),
         ] {
-            let found = diagnose(std::slice::from_ref(&task), &Service::default(), None);
+            let found = diagnose(std::slice::from_ref(&task), &Service::default(), None, &[]);
             assert_eq!(found.iter().map(|it| it.class).collect::<Vec<_>>(), [class], "{task:?}");
             assert!(task.has_failed() || class == Class::Unknown, "{task:?}");
         }
@@ -410,15 +429,15 @@ mod tests {
             ),
         ] {
             let service = Service { events: vec![event(message)], ..Service::default() };
-            let found = diagnose(&[], &service, None);
+            let found = diagnose(&[], &service, None, &[]);
             assert_eq!(found[0].class, class, "{message}");
-            assert_eq!(found[0].evidence, message);
-            assert_eq!(diagnose(&[], &service, Some(message)), [], "it is old");
+            assert_eq!(found[0].evidence, [message]);
+            assert_eq!(diagnose(&[], &service, Some(message), &[]), [], "it is old");
         }
         let reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
         let deployments = vec![Deployment { reason, ..Deployment::default() }];
         let service = Service { deployments, ..Service::default() };
-        assert_eq!(diagnose(&[], &service, None)[0].class, Class::CircuitBreaker);
+        assert_eq!(diagnose(&[], &service, None, &[])[0].class, Class::CircuitBreaker);
     }
 
     #[test]
@@ -428,10 +447,24 @@ mod tests {
         let events =
             vec![event("(service app) is unable to consistently start tasks successfully.")];
         let service = Service { events, ..Service::default() };
-        let found = diagnose(&[ended.clone(), ended], &service, None);
+        let found = diagnose(&[ended.clone(), ended], &service, None, &[]);
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].class, found[0].count), (Class::Exit, 2));
-        assert_eq!(found[0].evidence, "app ended with 3");
+        assert_eq!(found[0].evidence, ["app ended with 3"]);
+    }
+
+    #[test]
+    fn what_else_is_known_stands_beside_what_was_seen() {
+        let reason = "Task failed ELB health checks in (target-group arn:tg)";
+        let task = task("ServiceSchedulerInitiated", reason, None, "");
+        let also = [
+            "Target.Timeout: Request timed out (10.0.0.1:8000)".to_owned(),
+            "alarm graphbook-errors went off".to_owned(),
+        ];
+        let found = diagnose(&[task], &Service::default(), None, &also);
+        assert_eq!((found[0].class, found[0].count), (Class::LoadBalancerHealth, 1));
+        assert_eq!(found[0].evidence, [reason, &also[0]]);
+        assert_eq!((found[1].class, &found[1].evidence[0]), (Class::Alarm, &also[1]));
     }
 
     #[test]

@@ -166,6 +166,59 @@ pub async fn last_lines(
     events.filter_map(|it| Some(it.get("message")?.as_str()?.trim_end().to_owned())).collect()
 }
 
+/// Why a deployment fails, beyond what the service and its tasks say: ECS's record of it, alarms, and
+/// what the load balancer finds. What these credentials may not ask is left out.
+pub async fn reasons(client: &Client, service: &Service, record: Option<&str>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(record) = record {
+        let body = json!({ "serviceDeploymentArns": [record] });
+        let answer = client.call(Aws::Ecs, "DescribeServiceDeployments", &body).await;
+        let answer = answer.unwrap_or_default();
+        let said = |key: &str| answer.pointer(&format!("/serviceDeployments/0/{key}"));
+        let names = said("alarms").map(|it| strings(it, "triggeredAlarmNames"));
+        reasons.extend(names.into_iter().flatten().map(|name| format!("alarm {name} went off")));
+        reasons.extend(said("statusReason").and_then(Value::as_str).map(ToOwned::to_owned));
+    }
+    for group in &service.target_groups {
+        let body = json!({ "TargetGroupArn": group });
+        let answer = client.call(Aws::Elb, "DescribeTargetHealth", &body).await;
+        let answer = answer.unwrap_or_default();
+        let targets = answer.get("TargetHealthDescriptions").and_then(Value::as_array);
+        for target in targets.into_iter().flatten() {
+            let text = |pointer: &str| target.pointer(pointer).and_then(Value::as_str);
+            let text = |pointer: &str| text(pointer).unwrap_or_default();
+            if text("/TargetHealth/State") == "unhealthy" {
+                let [reason, description] =
+                    ["Reason", "Description"].map(|it| text(&format!("/TargetHealth/{it}")));
+                let (id, port) = (text("/Target/Id"), text("/Target/Port"));
+                reasons.push(format!("{reason}: {description} ({id}:{port})"));
+            }
+        }
+    }
+    reasons
+}
+
+/// The digest that ECS resolved the image of a container to when it deployed a revision; nothing if
+/// these credentials may not ask.
+pub async fn resolved(
+    client: &Client,
+    service: &Service,
+    revision: &str,
+    container: &str,
+) -> Option<String> {
+    if service.revisions.is_empty() {
+        return None;
+    }
+    let body = json!({ "serviceRevisionArns": service.revisions });
+    let answer = client.call(Aws::Ecs, "DescribeServiceRevisions", &body).await.ok()?;
+    let revisions = answer.get("serviceRevisions")?.as_array()?;
+    let text = |value: &Value, key: &str| value.get(key)?.as_str().map(ToOwned::to_owned);
+    let ours = |it: &&Value| text(it, "taskDefinition").as_deref() == Some(revision);
+    let images = revisions.iter().find(ours)?.get("containerImages")?.as_array()?;
+    let named = |it: &&Value| text(it, "containerName").as_deref() == Some(container);
+    text(images.iter().find(named)?, "imageDigest")
+}
+
 /// The group and stream of `CloudWatch` that a container writes its log to, the first that does if
 /// none is named; for a task.
 pub(crate) fn log_of(

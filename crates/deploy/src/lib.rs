@@ -10,6 +10,7 @@ pub mod image;
 pub mod logs;
 pub mod observed;
 pub mod orb;
+mod order;
 pub mod release;
 pub mod rollout;
 pub mod simulator;

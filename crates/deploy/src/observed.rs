@@ -34,6 +34,10 @@ pub struct Service {
     pub events: Vec<Event>,
     /// The ARNs of the target groups that it is behind.
     pub target_groups: Vec<String>,
+    /// The ARN of ECS's record of the deployment that goes on, where it keeps one.
+    pub record: Option<String>,
+    /// The ARNs of the service's own revisions that have tasks.
+    pub revisions: Vec<String>,
     /// How its tasks are run, as `RunTask` takes it too: network, launch type, capacity providers.
     #[serde(skip)]
     pub runs_by: Map<String, Value>,
@@ -184,6 +188,11 @@ impl Service {
                 .map(|it| text(it, "targetGroupArn"))
                 .filter(|arn| !arn.is_empty())
                 .collect(),
+            record: value
+                .get("currentServiceDeployment")
+                .and_then(Value::as_str)
+                .map(ToOwned::to_owned),
+            revisions: list(value, "currentServiceRevisions").map(|it| text(it, "arn")).collect(),
             runs_by: RUNS_BY
                 .iter()
                 .filter_map(|key| Some(((*key).to_owned(), value.get(key)?.clone())))

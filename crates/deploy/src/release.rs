@@ -1,11 +1,4 @@
-//! The way of a release: look → push → register → update → watch → confirm, or go back.
-//!
-//! One `UpdateService`, whose deployment is followed by its id until AWS says that it is complete,
-//! and then until every task says that it runs exactly this image. Else the service is brought back to
-//! what it ran before, if that ran well, and this waits until it is there.
-
-use std::collections::BTreeSet;
-use std::time::Duration;
+//! The way of a release: look → push → register → (migrate) → update → watch → confirm, or go back.
 
 use indicatif::MultiProgress;
 use serde::Serialize;
@@ -13,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::aws::error::AwsError;
 use crate::aws::{Client, Service as Aws};
-use crate::diagnose::{Finding, diagnose};
+use crate::diagnose::Finding;
 use crate::ecs::{self, Place};
 use crate::image::{Image, ImageError, delivered};
-use crate::observed::{Container, Rollout, Service, Task};
-use crate::rollout::{Followed, Limits, Stand, judge};
+use crate::observed::{Rollout, Service};
+use crate::order::Order;
+use crate::rollout::Limits;
+use crate::task::{self, Ended, Job};
 use crate::task_definition::{Change, Edit, EditError, Registration, Set, changes};
 use crate::verify::refuse;
 
-/// Between the first looks.
-const FIRST_PAUSE: Duration = Duration::from_secs(3);
-/// Between later ones.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Lines of a task's log that are shown when it failed.
-const LINES: u32 = 15;
+/// `migrate status`: all is applied, or something is not yet.
+const FITS: [i64; 2] = [0, 3];
+/// `migrate status`: the schema is too new for this image.
+const TOO_NEW: i64 = 32;
 
 /// What is released, and to where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +38,26 @@ pub struct Target {
     pub tags: Vec<String>,
     /// What else changes.
     pub edits: Vec<Edit>,
+    /// The arguments of a task of the new revision that must succeed before the service gets it.
+    pub migrate: Vec<String>,
+    /// The arguments of a task that says, as `migrate status` does, whether an image fits the schema.
+    pub schema: Vec<String>,
     /// When it is given up.
     pub limits: Limits,
     /// Whether the service is brought back then.
     pub rollback: bool,
+}
+
+impl Target {
+    /// The container that gets the image.
+    pub(crate) fn container(&self, definition: &Registration) -> Result<String, ReleaseError> {
+        let containers = definition.containers();
+        match (&self.container, containers.as_slice()) {
+            (Some(container), _) => Ok(container.clone()),
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(ReleaseError::Container(containers)),
+        }
+    }
 }
 
 /// How a release ended.
@@ -69,6 +78,8 @@ pub enum Verdict {
     Interrupted,
     /// It is complete, and some task runs another image.
     OtherImage,
+    /// Its migrations failed, and the service was not changed.
+    NotMigrated,
 }
 
 /// What became of a release.
@@ -126,6 +137,9 @@ impl Outcome {
             Verdict::Superseded => 21,
             Verdict::Interrupted => 23,
             Verdict::OtherImage => 24,
+            Verdict::NotMigrated => {
+                self.findings.first().map_or(25, |finding| finding.class.exit_code())
+            }
             Verdict::RolledBack | Verdict::Failed if self.too_long => 22,
             Verdict::RolledBack | Verdict::Failed => {
                 self.findings.first().map_or(20, |finding| finding.class.exit_code())
@@ -201,6 +215,21 @@ pub enum ReleaseError {
     /// Nothing else was ever deployed well.
     #[error("nothing but {} was ever deployed well here, as far as ECS remembers (three months): name a revision with --to", short(.0))]
     NothingBefore(String),
+    /// The schema asks for a newer image.
+    #[error(
+        "the database's schema is too new for {}: it says that only newer releases may run on it. Nothing was changed; --force goes back all the same", short(.0)
+    )]
+    SchemaTooNew(String),
+    /// It can't be known whether it does.
+    #[error(
+        "it is not known whether {} fits the database's schema: {why}. Nothing was changed; --force goes back all the same", short(.revision)
+    )]
+    SchemaUnknown {
+        /// The revision.
+        revision: String,
+        /// Why.
+        why: String,
+    },
     /// There are several containers.
     #[error("the task definition has the containers {}: say which gets the image, container = \"NAME\" or --container NAME", .0.join(", "))]
     Container(Vec<String>),
@@ -268,12 +297,7 @@ pub async fn planned(
     image: &str,
 ) -> Result<Planned, ReleaseError> {
     let (_, current) = ecs::definition(client, &service.task_definition).await?;
-    let containers = current.containers();
-    let container = match (&target.container, containers.as_slice()) {
-        (Some(container), _) => container.clone(),
-        (None, [only]) => only.clone(),
-        (None, _) => return Err(ReleaseError::Container(containers)),
-    };
+    let container = target.container(&current)?;
     let mut edits =
         vec![Edit { container: container.clone(), change: Set::Image(image.to_owned()) }];
     edits.extend(target.edits.iter().cloned());
@@ -321,7 +345,9 @@ pub async fn release(
         let revision =
             if current == wanted { before.clone() } else { ecs::register(client, &wanted).await? };
         let back_to = (!is_failed).then_some(before);
-        order.roll_out(&service, revision, back_to, &mut outcome, say, stop).await?;
+        if order.migrated(&service, &revision, &mut outcome, say, stop).await? {
+            order.roll_out(&service, revision, back_to, &mut outcome, say, stop).await?;
+        }
     }
     outcome.seconds = client.clock().since(began).as_secs();
     outcome.calls = client.calls().len();
@@ -329,11 +355,13 @@ pub async fn release(
 }
 
 /// Brings the service back to a revision, or to the last that was deployed well before the one that it
-/// has: not to the previous number, which may never have run (kayac/ecspresso#22).
+/// has: not to the previous number, which may never have run (kayac/ecspresso#22). Unless it is forced,
+/// an image that the database's schema is too new for is refused, if there is a command that tells.
 pub async fn rollback(
     client: &Client,
     target: &Target,
     to: Option<&str>,
+    force: bool,
     say: &mut dyn Say,
     stop: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Outcome, ReleaseError> {
@@ -360,6 +388,9 @@ pub async fn rollback(
     if revision == before && !service.is_deploying() {
         order.confirm(&service, &revision, Verdict::Unchanged, &mut outcome).await?;
     } else {
+        if !force {
+            order.fits(&service, &revision, say, stop).await?;
+        }
         order.roll_out(&service, revision, None, &mut outcome, say, stop).await?;
     }
     outcome.seconds = client.clock().since(began).as_secs();
@@ -372,265 +403,76 @@ pub fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// What is left behind when nobody watches any more.
-fn goes_on(followed: &Followed) -> String {
-    format!(
-        "The deployment {} of {} goes on in ECS; `deploy status --watch` follows it, `deploy rollback` \
-         takes it back",
-        followed.id,
-        short(&followed.revision)
-    )
-}
-
-/// What is to be carried out.
-struct Order<'a> {
-    client: &'a Client,
-    target: &'a Target,
-    image: &'a Image,
-    /// The container that has it.
-    container: &'a str,
-    wanted: &'a Registration,
-}
-
-/// Tasks that failed, as they come to be known: two calls a look at most.
-#[derive(Default)]
-struct Failures {
-    seen: BTreeSet<String>,
-    waiting: Vec<String>,
-    tasks: Vec<Task>,
-}
-
 impl Order<'_> {
-    /// One update, and what becomes of it.
-    async fn roll_out(
-        &self,
-        service: &Service,
-        revision: String,
-        before: Option<String>,
-        outcome: &mut Outcome,
-        say: &mut dyn Say,
-        stop: &mut (dyn Future<Output = ()> + Unpin),
-    ) -> Result<(), ReleaseError> {
-        outcome.revision.clone_from(&revision);
-        let known = service.events.first().map(|event| event.id.clone());
-        let updated = ecs::update(self.client, &self.target.place, &revision).await?;
-        let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
-        say.line(&format!("{} is being deployed as {id}", short(&revision)));
-        outcome.deployment = Some(id.clone());
-        let followed = Followed { id, revision, before };
-        let watched = self.watch(&followed, known.as_deref(), outcome, say, stop).await;
-        watched.map_err(|error| match error {
-            ReleaseError::Aws(error) => ReleaseError::Lost { error, left: goes_on(&followed) },
-            error => error,
-        })
-    }
-
-    /// One look: the service, and either which tasks stopped, or why those did that are new.
-    async fn observe(
-        &self,
-        followed: &Followed,
-        failures: &mut Failures,
-    ) -> Result<Option<Service>, AwsError> {
-        let service = ecs::service(self.client, &self.target.place).await?;
-        if failures.waiting.is_empty() {
-            let stopped = ecs::tasks(self.client, &self.target.place, true).await?;
-            failures.waiting =
-                stopped.into_iter().filter(|arn| !failures.seen.contains(arn)).collect();
-        } else {
-            let arns = std::mem::take(&mut failures.waiting);
-            let tasks = ecs::described(self.client, &self.target.place, &arns).await?;
-            failures.seen.extend(arns);
-            let ours = |task: &Task| task.started_by == followed.id && task.has_failed();
-            failures.tasks.extend(tasks.into_iter().filter(ours));
-        }
-        Ok(service)
-    }
-
-    async fn watch(
-        &self,
-        followed: &Followed,
-        known: Option<&str>,
-        outcome: &mut Outcome,
-        say: &mut dyn Say,
-        stop: &mut (dyn Future<Output = ()> + Unpin),
-    ) -> Result<(), ReleaseError> {
-        let clock = self.client.clock();
-        let began = clock.now();
-        let mut failures = Failures::default();
-        let mut pause = FIRST_PAUSE;
-        let mut back_since = None;
-        loop {
-            let service = self.observe(followed, &mut failures).await?.unwrap_or_default();
-            let passed = clock.since(began);
-            let stand = judge(followed, &service, &failures.tasks, passed, self.target.limits);
-            let finding = diagnose(&failures.tasks, &service, known);
-            let what = match &stand {
-                Stand::Waiting(what) => what.clone(),
-                // The time of the way back counts from its beginning.
-                Stand::GoingBack(revision)
-                    if passed < *back_since.get_or_insert(passed) + self.target.limits.time =>
-                {
-                    format!("ECS is going back to {}", short(revision))
-                }
-                Stand::Complete => {
-                    let revision = &followed.revision;
-                    return self.confirm(&service, revision, Verdict::Deployed, outcome).await;
-                }
-                ended => {
-                    outcome.findings = finding;
-                    if let Some(task) = failures.tasks.last() {
-                        outcome.log = ecs::last_lines(self.client, self.wanted, task, LINES).await;
-                    }
-                    return self.ended(ended, followed, outcome, say, stop).await;
-                }
-            };
-            say.waiting(&service, &what);
-            tokio::select! {
-                biased;
-                () = &mut *stop => {
-                    outcome.verdict = Verdict::Interrupted;
-                    outcome.findings = finding;
-                    outcome.left = goes_on(followed);
-                    return Ok(());
-                }
-                () = clock.sleep(pause) => {}
-            }
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// It will not be complete.
-    async fn ended(
-        &self,
-        stand: &Stand,
-        followed: &Followed,
-        outcome: &mut Outcome,
-        say: &mut dyn Say,
-        stop: &mut (dyn Future<Output = ()> + Unpin),
-    ) -> Result<(), ReleaseError> {
-        outcome.too_long = *stand == Stand::TooLong;
-        outcome.verdict = Verdict::Failed;
-        match stand {
-            Stand::Superseded(other) => {
-                outcome.verdict = Verdict::Superseded;
-                outcome.left = format!("somebody else is deploying {}", short(other));
-            }
-            Stand::WentBack(revision) => {
-                outcome.verdict = Verdict::RolledBack;
-                outcome.left = format!("ECS went back to {}", short(revision));
-            }
-            Stand::GoingBack(revision) => {
-                outcome.left = format!("ECS is still going back to {}", short(revision));
-            }
-            Stand::Gone(status) => outcome.left = format!("the service is {status}"),
-            _ => match &followed.before {
-                Some(before) if self.target.rollback => {
-                    self.go_back(before, outcome, say, stop).await?;
-                }
-                Some(before) => {
-                    outcome.left = format!(
-                        "ECS goes on trying; {} still serves where its tasks are left",
-                        short(before)
-                    );
-                }
-                None => {
-                    "there is no revision that ran well to go back to, and ECS goes on trying"
-                        .clone_into(&mut outcome.left);
-                }
-            },
-        }
-        Ok(())
-    }
-
-    /// Brings the service back, and waits until it is there.
-    async fn go_back(
-        &self,
-        before: &str,
-        outcome: &mut Outcome,
-        say: &mut dyn Say,
-        stop: &mut (dyn Future<Output = ()> + Unpin),
-    ) -> Result<(), ReleaseError> {
-        let why = outcome.findings.first().map(|finding| finding.class.title());
-        let why = why.unwrap_or("it does not become complete");
-        say.line(&format!("{why}: going back to {}", short(before)));
-        let updated = ecs::update(self.client, &self.target.place, before).await?;
-        let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
-        let followed = Followed { id, revision: before.to_owned(), before: None };
-        let clock = self.client.clock();
-        let began = clock.now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let service = ecs::service(self.client, &self.target.place).await?.unwrap_or_default();
-            let stand = judge(&followed, &service, &[], clock.since(began), self.target.limits);
-            match stand {
-                Stand::Waiting(what) | Stand::GoingBack(what) => say.waiting(&service, &what),
-                Stand::Complete | Stand::WentBack(_) => {
-                    outcome.verdict = Verdict::RolledBack;
-                    outcome.left = format!("the service is back at {}", short(before));
-                    return Ok(());
-                }
-                other => {
-                    outcome.left = format!(
-                        "the way back to {} did not come to its end ({other:?}): look at the service now",
-                        short(before)
-                    );
-                    return Ok(());
-                }
-            }
-            tokio::select! {
-                biased;
-                () = &mut *stop => {
-                    outcome.verdict = Verdict::Interrupted;
-                    outcome.left = goes_on(&followed);
-                    return Ok(());
-                }
-                () = clock.sleep(pause) => {}
-            }
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// Asks every task that runs which image that is.
-    async fn confirm(
+    /// Runs the migrations as a task of the new revision, if there are some; says whether the service
+    /// may have it now.
+    async fn migrated(
         &self,
         service: &Service,
         revision: &str,
-        verdict: Verdict,
         outcome: &mut Outcome,
+        say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
+    ) -> Result<bool, ReleaseError> {
+        let command = &self.target.migrate;
+        if command.is_empty() {
+            return Ok(true);
+        }
+        outcome.verdict = Verdict::NotMigrated;
+        revision.clone_into(&mut outcome.revision);
+        let what = format!("`{}` as a task of {}", command.join(" "), short(revision));
+        outcome.left = match self.task(service, revision, command, say, stop).await? {
+            Ended::With(0) => return Ok(true),
+            Ended::With(code) => format!("{what} ended with {code}; the service was not changed"),
+            Ended::Never(findings) => {
+                outcome.findings = findings;
+                format!("{what} did not run; the service was not changed")
+            }
+            Ended::Left(arn) => {
+                outcome.verdict = Verdict::Interrupted;
+                format!("{}. The service was not changed", task::goes_on(&arn))
+            }
+        };
+        Ok(false)
+    }
+
+    /// Asks an image whether it fits the schema as it is now.
+    async fn fits(
+        &self,
+        service: &Service,
+        revision: &str,
+        say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
     ) -> Result<(), ReleaseError> {
-        let arns = ecs::tasks(self.client, &self.target.place, false).await?;
-        let mut tasks = ecs::described(self.client, &self.target.place, &arns).await?;
-        // One that is just being started, as by auto scaling, does not know its image yet.
-        tasks.retain(|task| task.status == "RUNNING");
-        let digests = &self.image.digests;
-        let is_it = |it: &Container| {
-            it.name == self.container && (digests.is_empty() || digests.contains(&it.digest))
-        };
-        let is_other =
-            |task: &&Task| task.task_definition != revision || !task.containers.iter().any(is_it);
-        let others: Vec<&Task> = tasks.iter().filter(is_other).collect();
-        let digest = self.image.reference.rsplit('@').next().unwrap_or_default();
-        outcome.verdict = verdict;
-        outcome.left = match tasks.len() {
-            0 => "no task runs, for the service is to have none".to_owned(),
-            count => format!("{count} tasks run {digest}"),
-        };
-        if tasks.is_empty() && service.desired > 0 {
-            outcome.verdict = Verdict::OtherImage;
-            outcome.left = format!("no task runs, and there should be {}", service.desired);
+        let command = &self.target.schema;
+        if command.is_empty() {
+            return Ok(());
         }
-        if let Some(other) = others.first() {
-            outcome.verdict = Verdict::OtherImage;
-            let runs: Vec<&str> = other.containers.iter().map(|it| it.digest.as_str()).collect();
-            outcome.left = format!(
-                "{} of {} tasks run another image: {} of {} runs {}",
-                others.len(),
-                tasks.len(),
-                short(&other.arn),
-                short(&other.task_definition),
-                runs.join(", ")
-            );
-        }
-        Ok(())
+        let why = match self.task(service, revision, command, say, stop).await? {
+            Ended::With(code) if FITS.contains(&code) => return Ok(()),
+            Ended::With(TOO_NEW) => return Err(ReleaseError::SchemaTooNew(revision.to_owned())),
+            Ended::With(code) => format!("`{}` ended with {code}", command.join(" ")),
+            Ended::Never(findings) => {
+                let evidence = findings.first().and_then(|it| it.evidence.first());
+                format!("no task ran: {}", evidence.map_or("no reason is given", String::as_str))
+            }
+            Ended::Left(arn) => task::goes_on(&arn),
+        };
+        Err(ReleaseError::SchemaUnknown { revision: revision.to_owned(), why })
+    }
+
+    async fn task(
+        &self,
+        service: &Service,
+        revision: &str,
+        command: &[String],
+        say: &mut dyn Say,
+        stop: &mut (dyn Future<Output = ()> + Unpin),
+    ) -> Result<Ended, AwsError> {
+        say.line(&format!("{} runs `{}` as a task", short(revision), command.join(" ")));
+        let Self { client, target, container, wanted, .. } = self;
+        let (place, definition) = (&target.place, *wanted);
+        let job = Job { place, service, revision, definition, container, command };
+        job.run(client, &mut |line| say.line(&format!("  | {line}")), stop).await
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::aws::error::AwsError;
-use crate::aws::{Client, Service as Aws};
+use crate::aws::{Client, Service as Aws, token};
 use crate::diagnose::{Finding, diagnose};
 use crate::ecs::{self, Place};
 use crate::observed::{Service, Task};
-use crate::release::{ReleaseError, Target, look};
+use crate::release::{ReleaseError, Target, look, short};
 use crate::task_definition::Registration;
 
 /// Between two looks.
@@ -23,6 +23,24 @@ pub enum Ended {
     With(i64),
     /// It never ran.
     Never(Vec<Finding>),
+    /// Who started it was asked to stop, and the task, by its ARN, goes on.
+    Left(String),
+}
+
+/// A command, and where it is run: as the service's tasks are.
+pub struct Job<'a> {
+    /// Its cluster.
+    pub place: &'a Place,
+    /// Whose network and capacity it uses.
+    pub service: &'a Service,
+    /// The ARN of the revision.
+    pub revision: &'a str,
+    /// What that says.
+    pub definition: &'a Registration,
+    /// The container that runs it.
+    pub container: &'a str,
+    /// Its arguments.
+    pub command: &'a [String],
 }
 
 /// Where a task's log is.
@@ -32,64 +50,83 @@ struct Log {
     next: Option<String>,
 }
 
-/// Runs a command, and gives each line of its log.
+/// Runs a command with the image that the service has, and gives each line of its log.
 pub async fn run(
     client: &Client,
     target: &Target,
     command: &[String],
     line: &mut dyn FnMut(&str),
+    stop: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Ended, ReleaseError> {
     let service = look(client, target).await?;
     let (revision, definition) = ecs::definition(client, &service.task_definition).await?;
-    let containers = definition.containers();
-    let container = match (&target.container, containers.as_slice()) {
-        (Some(container), _) => container.clone(),
-        (None, [only]) => only.clone(),
-        (None, _) => return Err(ReleaseError::Container(containers)),
+    let container = target.container(&definition)?;
+    let job = Job {
+        place: &target.place,
+        service: &service,
+        revision: &revision,
+        definition: &definition,
+        container: &container,
+        command,
     };
-    let arn = start(client, &target.place, &service, &revision, &container, command).await?;
-    let mut log = log(&definition, &container, &arn);
-    loop {
-        let tasks = ecs::described(client, &target.place, std::slice::from_ref(&arn)).await?;
-        if let Some(log) = &mut log {
-            follow(client, log, line).await;
+    Ok(job.run(client, line, stop).await?)
+}
+
+impl Job<'_> {
+    /// Runs it to its end, and gives each line of its log.
+    pub async fn run(
+        &self,
+        client: &Client,
+        line: &mut dyn FnMut(&str),
+        stop: &mut (dyn Future<Output = ()> + Unpin),
+    ) -> Result<Ended, AwsError> {
+        let arn = self.start(client).await?;
+        let log = ecs::log_of(self.definition, Some(self.container), &arn);
+        let mut log = log.map(|(group, stream)| Log { group, stream, next: None });
+        loop {
+            let tasks = ecs::described(client, self.place, std::slice::from_ref(&arn)).await?;
+            if let Some(log) = &mut log {
+                follow(client, log, line).await;
+            }
+            if let Some(task) = tasks.first().filter(|task| task.status == "STOPPED") {
+                return Ok(ended(task, self.container));
+            }
+            tokio::select! {
+                biased;
+                () = &mut *stop => return Ok(Ended::Left(arn)),
+                () = client.clock().sleep(PAUSE) => {}
+            }
         }
-        if let Some(task) = tasks.first().filter(|task| task.status == "STOPPED") {
-            return Ok(ended(task, &container));
+    }
+
+    async fn start(&self, client: &Client) -> Result<String, AwsError> {
+        let Self { place, container, command, .. } = self;
+        let mut body = self.service.runs_by.clone();
+        let overrides = json!([{ "name": container, "command": command }]);
+        for (key, value) in [
+            ("cluster", json!(place.cluster)),
+            ("taskDefinition", json!(self.revision)),
+            ("startedBy", json!("deploy")),
+            // So that a request whose answer was lost does not run it twice.
+            ("clientToken", json!(token())),
+            ("overrides", json!({ "containerOverrides": overrides })),
+        ] {
+            body.insert(key.to_owned(), value);
         }
-        client.clock().sleep(PAUSE).await;
+        let answer = client.call(Aws::Ecs, "RunTask", &body.into()).await?;
+        let arn = answer.pointer("/tasks/0/taskArn").and_then(Value::as_str);
+        let reason = answer.pointer("/failures/0/reason").and_then(Value::as_str);
+        arn.map(ToOwned::to_owned).ok_or_else(|| AwsError::Answer {
+            operation: "ecs:RunTask".to_owned(),
+            reason: format!("no task was started: {}", reason.unwrap_or("no reason is given")),
+        })
     }
 }
 
-async fn start(
-    client: &Client,
-    at: &Place,
-    service: &Service,
-    revision: &str,
-    container: &str,
-    command: &[String],
-) -> Result<String, AwsError> {
-    let mut body = service.runs_by.clone();
-    for (key, value) in [
-        ("cluster", json!(at.cluster)),
-        ("taskDefinition", json!(revision)),
-        ("startedBy", json!("deploy")),
-        ("overrides", json!({ "containerOverrides": [{ "name": container, "command": command }] })),
-    ] {
-        body.insert(key.to_owned(), value);
-    }
-    let answer = client.call(Aws::Ecs, "RunTask", &body.into()).await?;
-    let arn = answer.pointer("/tasks/0/taskArn").and_then(Value::as_str);
-    let reason = answer.pointer("/failures/0/reason").and_then(Value::as_str);
-    arn.map(ToOwned::to_owned).ok_or_else(|| AwsError::Answer {
-        operation: "ecs:RunTask".to_owned(),
-        reason: format!("no task was started: {}", reason.unwrap_or("no reason is given")),
-    })
-}
-
-fn log(definition: &Registration, container: &str, arn: &str) -> Option<Log> {
-    let (group, stream) = ecs::log_of(definition, Some(container), arn)?;
-    Some(Log { group, stream, next: None })
+/// What is left behind when nobody waits for a task any more.
+pub(crate) fn goes_on(arn: &str) -> String {
+    let id = short(arn);
+    format!("The task {id} goes on in ECS; `deploy logs --task {id} --follow` shows what it writes")
 }
 
 /// Gives the lines that are new. A log that is not there yet has none.
@@ -119,6 +156,6 @@ fn ended(task: &Task, container: &str) -> Ended {
     let found = task.containers.iter().find(|it| it.name == container);
     match found.and_then(|it| it.exit_code) {
         Some(code) => Ended::With(code),
-        None => Ended::Never(diagnose(std::slice::from_ref(task), &Service::default(), None)),
+        None => Ended::Never(diagnose(std::slice::from_ref(task), &Service::default(), None, &[])),
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     Plan, StepId, UpOptions,
 };
 pub use database::{DatabaseVerb, SchemaVerb, run_on_database};
-pub use error::{CliError, NOT_CURRENT};
+pub use error::{CliError, NOT_CURRENT, TOO_OLD};
 
 /// What to do with the migrations.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -42,7 +42,8 @@ pub enum Verb {
         #[command(flatten)]
         run: Run,
     },
-    /// Show what is applied and what is not; changes nothing. Exits with 3 unless all is applied
+    /// Show what is applied and what is not; changes nothing. Exits with 3 unless all is applied, with
+    /// 32 if the schema is too new for these files
     Status {
         /// Print JSON
         #[arg(long)]
@@ -246,7 +247,11 @@ pub async fn run(
         Verb::Status { json } => {
             let status = migrator.status().await?;
             if *json { report::json(out, &status) } else { report::table(out, &status) }?;
-            Ok(if status.is_current() { 0 } else { NOT_CURRENT })
+            Ok(match status.too_old() {
+                Some(_) => TOO_OLD,
+                None if status.is_current() => 0,
+                None => NOT_CURRENT,
+            })
         }
         Verb::Plan { json, options } => {
             let plan = migrator.plan(options.options()).await?;

@@ -428,8 +428,17 @@ fn is_repeatable(operation: &str, body: &Value) -> bool {
 
 /// From 0 to 1.
 fn chance() -> f64 {
+    f64::from(random() as u32) / f64::from(u32::MAX)
+}
+
+/// A name for a request that no other has, by which AWS does it once however often it is sent.
+pub(crate) fn token() -> String {
+    format!("{:016x}{:016x}", random(), random())
+}
+
+fn random() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-    f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX)
+    RandomState::new().build_hasher().finish()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

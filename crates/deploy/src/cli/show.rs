@@ -110,6 +110,7 @@ pub(super) fn outcome(out: &mut dyn Write, outcome: &Outcome, output: Output) ->
         Verdict::Superseded => (BAD, "superseded"),
         Verdict::Interrupted => (BAD, "interrupted"),
         Verdict::OtherImage => (BAD, "another image runs"),
+        Verdict::NotMigrated => (BAD, "migrations failed"),
     };
     findings(out, &outcome.findings)?;
     if !outcome.log.is_empty() {
@@ -128,7 +129,9 @@ pub(super) fn findings(out: &mut dyn Write, findings: &[Finding]) -> io::Result<
     for Finding { class, evidence, count, task } in findings {
         let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
         writeln!(out, "{BAD}{class}{BAD:#}{times}")?;
-        writeln!(out, "  {evidence}")?;
+        for evidence in evidence {
+            writeln!(out, "  {evidence}")?;
+        }
         if let Some(task) = task {
             writeln!(out, "  {ASIDE}task {}{ASIDE:#}", short(task))?;
         }
@@ -141,14 +144,16 @@ pub(super) fn plan(
     out: &mut dyn Write,
     service: &Service,
     changes: &[Change],
+    migrate: &[String],
     output: Output,
 ) -> io::Result<()> {
+    let mut calls = vec!["ecs:RegisterTaskDefinition"];
+    if !migrate.is_empty() {
+        calls.push("ecs:RunTask");
+    }
+    calls.push("ecs:UpdateService");
     if output == Output::Json {
-        let calls = if changes.is_empty() {
-            json!([])
-        } else {
-            json!(["ecs:RegisterTaskDefinition", "ecs:UpdateService"])
-        };
+        let calls = if changes.is_empty() { Vec::new() } else { calls };
         let plan = json!({ "service": service.arn, "changes": changes, "calls": calls });
         serde_json::to_writer_pretty(&mut *out, &plan)?;
         return writeln!(out);
@@ -165,7 +170,11 @@ pub(super) fn plan(
     for change in changes {
         writeln!(out, "  {change}")?;
     }
-    writeln!(out, "then, one call each: ecs:RegisterTaskDefinition, ecs:UpdateService")
+    writeln!(out, "then, one call each: {}", calls.join(", "))?;
+    if !migrate.is_empty() {
+        writeln!(out, "  where the task runs `{}`", migrate.join(" "))?;
+    }
+    Ok(())
 }
 
 pub(super) fn checks(out: &mut dyn Write, checks: &[Check], output: Output) -> io::Result<()> {

@@ -215,6 +215,8 @@ pub async fn play(scenario: &Scenario, say: &mut dyn Say) -> io::Result<Played> 
         repository: None,
         tags: Vec::new(),
         edits: Vec::new(),
+        migrate: Vec::new(),
+        schema: Vec::new(),
         limits: Limits::default(),
         rollback: true,
     };
@@ -345,6 +347,16 @@ impl Inner {
                 let found = wanted.filter_map(|arn| world.service_revision(arn.as_str()?));
                 Ok(json!({ "serviceRevisions": found.collect::<Vec<_>>(), "failures": [] }))
             }
+            "DescribeServiceDeployments" => {
+                let wanted = said.get("serviceDeploymentArns").and_then(Value::as_array);
+                let wanted = wanted.into_iter().flatten();
+                let found = wanted.filter_map(|arn| world.service_deployment(arn.as_str()?));
+                Ok(json!({ "serviceDeployments": found.collect::<Vec<_>>(), "failures": [] }))
+            }
+            "DescribeTargetGroups" => Ok(json!({ "TargetGroups": [{ "TargetType": "ip" }] })),
+            "DescribeTargetHealth" => {
+                Ok(json!({ "TargetHealthDescriptions": world.target_health() }))
+            }
             "RunTask" => {
                 let name = text("taskDefinition").unwrap_or_default();
                 let task = world.run_task(name).ok_or_else(no_definition)?;
@@ -369,7 +381,9 @@ fn filtered(said: &Value) -> Value {
 }
 
 /// The members that an operation can't do without (the service models of botocore).
-const REQUIRED: [(&str, &[&str]); 15] = [
+const REQUIRED: [(&str, &[&str]); 17] = [
+    ("DescribeServiceDeployments", &["serviceDeploymentArns"]),
+    ("DescribeTargetHealth", &["TargetGroupArn"]),
     ("DescribeSecret", &["SecretId"]),
     ("DescribeRepositories", &["repositoryNames"]),
     ("DescribeLogGroups", &["logGroupNamePrefix"]),
@@ -416,6 +430,10 @@ fn xml(operation: &str, answer: &Value) -> String {
                     text
                 })
             }
+            Value::Array(items) => items.iter().fold(String::new(), |mut text, item| {
+                element("member", item, &mut text);
+                text
+            }),
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };

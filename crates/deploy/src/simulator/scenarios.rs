@@ -70,6 +70,13 @@ pub fn all() -> Vec<Scenario> {
             "2 of 2 tasks run another image",
         ),
         scenario(
+            "other-image-resolved",
+            "all is well, but ECS resolved the revision to another image than it names",
+            Start { other_resolved: true, ..Start::default() },
+            24,
+            "ECS resolved the revision's image to sha256:another",
+        ),
+        scenario(
             "slow-drain",
             "old tasks take five minutes to go",
             Start { drains: 300, ..Start::default() },
@@ -160,16 +167,19 @@ pub fn all() -> Vec<Scenario> {
         scenario(
             "load-balancer-unhealthy",
             "the load balancer finds it unhealthy",
-            stops(
-                60,
-                Stop {
-                    reason: "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:tg)",
-                    event: "(port 8000) is unhealthy in (target-group tg) due to (reason Health checks failed with these codes: [502]).",
-                    ..ENDED_BY_ECS
-                },
-            ),
+            Start {
+                balanced: true,
+                ..stops(
+                    60,
+                    Stop {
+                        reason: "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:tg)",
+                        event: "(port 8000) is unhealthy in (target-group tg) due to (reason Health checks failed with these codes: [502]).",
+                        ..ENDED_BY_ECS
+                    },
+                )
+            },
             37,
-            "the load balancer finds it unhealthy",
+            "Target.ResponseCodeMismatch: Health checks failed with these codes: [502] (10.20.0.",
         ),
         scenario(
             "no-instance",
@@ -212,7 +222,7 @@ pub fn all() -> Vec<Scenario> {
             "an alarm goes off while it is deployed",
             Start { incident: Some((40, Incident::Alarm)), drains: 120, ..Start::default() },
             41,
-            "ECS went back to graphbook:1",
+            "alarm graphbook-5xx went off",
         ),
         scenario(
             "superseded",

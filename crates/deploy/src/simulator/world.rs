@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 pub const ACCOUNT: &str = "123456789012";
 /// Its region.
 pub const REGION: &str = "eu-central-1";
+/// The target group of a service behind a load balancer.
+const TARGET_GROUP: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/graphbook/0123456789abcdef";
 /// How long a task is being started, in seconds.
 const STARTS: u64 = 5;
 /// After so many failures a circuit breaker opens, for services with few tasks (ECS, "How the
@@ -77,6 +80,10 @@ pub struct Start {
     pub task_exit_code: i64,
     /// Whether tasks run another image than their revision names.
     pub other_image: bool,
+    /// Whether ECS resolves revisions to another image than they name.
+    pub other_resolved: bool,
+    /// Whether it is behind a load balancer.
+    pub balanced: bool,
 }
 
 impl Default for Start {
@@ -92,6 +99,8 @@ impl Default for Start {
             incident: None,
             task_exit_code: 0,
             other_image: false,
+            other_resolved: false,
+            balanced: false,
         }
     }
 }
@@ -129,6 +138,8 @@ pub struct World {
     definitions: Vec<Value>,
     fates: Vec<Fate>,
     deployments: Vec<Deployment>,
+    /// Those that were given up, which the service forgets.
+    given_up: Vec<Deployment>,
     tasks: Vec<Task>,
     events: Vec<(u64, u64, String)>,
     /// The revisions that were deployed well, the last first.
@@ -156,6 +167,7 @@ impl World {
             definitions: Vec::new(),
             fates: Vec::new(),
             deployments: Vec::new(),
+            given_up: Vec::new(),
             tasks: Vec::new(),
             events: Vec::new(),
             history: Vec::new(),
@@ -414,6 +426,7 @@ impl World {
         for deployment in self.deployments.iter_mut().filter(|it| it.id == failed.id) {
             deployment.rollout = "FAILED";
             reason.clone_into(&mut deployment.reason);
+            self.given_up.push(deployment.clone());
         }
         let why = if reason.contains("alarm") { "alarm detected" } else { "tasks failed to start" };
         self.say(&format!("(deployment {}) deployment failed: {why}.", failed.id));
@@ -465,6 +478,9 @@ impl World {
             .map(|(id, at, message)| json!({ "id": id.to_string(), "createdAt": *at, "message": message }))
             .collect();
         let primary = self.deployments.iter().find(|it| it.primary);
+        let revision = primary.map(|it| json!({ "arn": Self::revision_arn(it.revision) }));
+        let record = primary.filter(|it| it.rollout != "COMPLETED").map(Self::record_arn);
+        let group = json!([{ "targetGroupArn": TARGET_GROUP, "containerName": "app", "containerPort": 8000 }]);
         let breaker = self.start.breaker;
         Some(json!({
             "serviceArn": arn("service/main/graphbook"),
@@ -481,7 +497,9 @@ impl World {
             },
             "deployments": deployments,
             "events": events,
-            "loadBalancers": [],
+            "currentServiceDeployment": record,
+            "currentServiceRevisions": revision.into_iter().collect::<Vec<_>>(),
+            "loadBalancers": if self.start.balanced { group } else { json!([]) },
         }))
     }
 
@@ -544,13 +562,65 @@ impl World {
 
     /// As `ListServiceDeployments` has those that were successful.
     pub fn deployed_well(&self) -> Vec<Value> {
-        let of = |index: &usize| json!({ "status": "SUCCESSFUL", "targetServiceRevisionArn": arn(&format!("service-revision/{index}")) });
+        let of = |index: &usize| json!({ "status": "SUCCESSFUL", "targetServiceRevisionArn": Self::revision_arn(*index) });
         self.history.iter().map(of).collect()
+    }
+
+    fn revision_arn(index: usize) -> String {
+        arn(&format!("service-revision/main/graphbook/{index}"))
+    }
+
+    fn record_arn(deployment: &Deployment) -> String {
+        arn(&format!("service-deployment/main/graphbook/{}", deployment.id.replace('/', "-")))
     }
 
     /// As `DescribeServiceRevisions` has it.
     pub fn service_revision(&self, wanted: &str) -> Option<Value> {
-        let index = wanted.rsplit('/').next()?.parse().ok()?;
-        Some(json!({ "serviceRevisionArn": wanted, "taskDefinition": self.definition_arn(index) }))
+        let index: usize = wanted.rsplit('/').next()?.parse().ok()?;
+        let containers = self.definitions.get(index)?.get("containerDefinitions")?.as_array()?;
+        let image = |it: &Value| {
+            let image = it.get("image").and_then(Value::as_str).unwrap_or_default();
+            let digest = image.split_once('@').map(|(_, digest)| digest);
+            let digest = digest.filter(|_| !self.start.other_resolved);
+            let digest = digest.unwrap_or("sha256:another");
+            json!({ "containerName": it.get("name"), "image": image, "imageDigest": digest })
+        };
+        let images: Vec<Value> = containers.iter().map(image).collect();
+        Some(json!({
+            "serviceRevisionArn": wanted, "taskDefinition": self.definition_arn(index),
+            "containerImages": images,
+        }))
+    }
+
+    /// As `DescribeServiceDeployments` has it.
+    pub fn service_deployment(&self, wanted: &str) -> Option<Value> {
+        let mut all = self.given_up.iter().chain(&self.deployments);
+        let found = all.find(|it| Self::record_arn(it) == wanted)?;
+        let is_alarm = found.reason.contains("alarm");
+        let alarms: &[&str] = if is_alarm { &["graphbook-5xx"] } else { &[] };
+        Some(json!({
+            "serviceDeploymentArn": wanted,
+            "status": if found.rollout == "FAILED" { "ROLLBACK_IN_PROGRESS" } else { "IN_PROGRESS" },
+            "statusReason": found.reason,
+            "alarms": { "status": "MONITORING", "triggeredAlarmNames": alarms },
+        }))
+    }
+
+    /// As `DescribeTargetHealth` has it.
+    pub fn target_health(&self) -> Vec<Value> {
+        let live = self.tasks.iter().filter(|task| !task.ended);
+        let of = |task: &Task| {
+            let health = if self.is_healthy(task) {
+                json!({ "State": "healthy" })
+            } else {
+                json!({
+                    "State": "unhealthy", "Reason": "Target.ResponseCodeMismatch",
+                    "Description": "Health checks failed with these codes: [502]",
+                })
+            };
+            let id = format!("10.20.0.{}", task.number);
+            json!({ "Target": { "Id": id, "Port": 8000 }, "TargetHealth": health })
+        };
+        live.map(of).collect()
     }
 }

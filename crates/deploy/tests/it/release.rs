@@ -8,7 +8,7 @@ use deploy::clock::Clock;
 use deploy::diagnose::Class;
 use deploy::ecs::Place;
 use deploy::observed::Service;
-use deploy::release::{Outcome, Say, Target, Verdict, release, rollback};
+use deploy::release::{Outcome, ReleaseError, Say, Target, Verdict, release, rollback};
 use deploy::rollout::Limits;
 use deploy::simulator::scenarios::{Scenario, all};
 use deploy::simulator::world::{Fate, Start, Stop};
@@ -49,6 +49,8 @@ fn target(image: &str) -> Target {
         repository: Some("graphbook".to_owned()),
         tags: Vec::new(),
         edits: Vec::new(),
+        migrate: Vec::new(),
+        schema: Vec::new(),
         limits: Limits::default(),
         rollback: true,
     }
@@ -61,7 +63,7 @@ async fn released(client: &Client, target: &Target, stop: &mut Stopped) -> Outco
 
 async fn rolled_back(client: &Client, to: Option<&str>) -> Outcome {
     let mut said = Said::default();
-    rollback(client, &target(""), to, &mut said, &mut pending()).await.unwrap()
+    rollback(client, &target(""), to, false, &mut said, &mut pending()).await.unwrap()
 }
 
 type Stopped = dyn Future<Output = ()> + Unpin;
@@ -92,8 +94,10 @@ fn every_scenario_ends_with_its_code_and_its_words() {
         let (played, said) = played(&scenario);
         let (code, text) = match &played.result {
             Ok(outcome) => {
-                let findings = outcome.findings.iter().map(|it| it.class.title());
-                let findings: Vec<&str> = findings.collect();
+                let findings = outcome.findings.iter();
+                let findings =
+                    findings.map(|it| format!("{}\n{}", it.class, it.evidence.join("\n")));
+                let findings: Vec<String> = findings.collect();
                 let (left, log) = (&outcome.left, outcome.log.join("\n"));
                 (outcome.exit_code(), format!("{left}\n{}\n{log}", findings.join("\n")))
             }
@@ -138,8 +142,8 @@ fn a_look_is_two_calls_and_a_crash_loop_is_seen_within_two_looks() {
     let back = names.iter().rposition(|name| name == "UpdateService").unwrap();
     let watching = &names[update + 1..back];
     let looks = watching.iter().filter(|name| *name == "DescribeServices").count();
-    // The log is read once.
-    assert!(watching.len() <= 2 * looks + 1, "{watching:?}");
+    // The record of the deployment and the log are read once.
+    assert!(watching.len() <= 2 * looks + 2, "{watching:?}");
     // Both tasks stop after 8 s; it is looked at 0, 3, 7.5, 14.25 and 24.4 s.
     assert!(looks <= 5, "{watching:?}\n{said}");
     let findings = &outcome(&played).findings;
@@ -239,11 +243,103 @@ fn a_task_ends_with_the_code_of_its_container_and_its_log_is_shown() {
         let mut lines = Vec::new();
         let command = ["migrate".to_owned(), "up".to_owned()];
         let mut line = |line: &str| lines.push(line.to_owned());
-        let ended = task::run(&client, &target(""), &command, &mut line).await.unwrap();
+        let ended = task::run(&client, &target(""), &command, &mut line, &mut pending()).await;
+        let ended = ended.unwrap();
         assert_eq!(ended, Ended::With(20));
         assert_eq!(lines, ["error: DATABASE_URL is not set"], "each once");
         let calls = simulator.calls();
         let (_, said) = calls.iter().find(|(name, _)| name == "RunTask").unwrap();
         assert_eq!(said["overrides"]["containerOverrides"][0]["command"][1], "up");
+    });
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(ToOwned::to_owned).collect()
+}
+
+/// The names of the calls that change something.
+fn writes(simulator: &Simulator) -> Vec<String> {
+    let calls = simulator.calls().into_iter().map(|(name, _)| name);
+    calls
+        .filter(|it| ["Register", "Run", "Update"].iter().any(|verb| it.starts_with(verb)))
+        .collect()
+}
+
+#[test]
+fn migrations_run_with_the_new_image_before_the_service_gets_it() {
+    for (task_exit_code, verdict, code) in
+        [(0, Verdict::Deployed, 0), (40, Verdict::NotMigrated, 25)]
+    {
+        let clock = Clock::simulated();
+        run(async {
+            let start = Start { task_exit_code, ..Start::default() };
+            let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+            let image = simulator.image().await.unwrap();
+            let client = simulator.client(&clock).unwrap();
+            let target = Target { migrate: words("migrate up"), ..target(&image) };
+            let outcome = released(&client, &target, &mut pending()).await;
+            assert_eq!((outcome.verdict, outcome.exit_code()), (verdict, code), "{}", outcome.left);
+            let mut expected = vec!["RegisterTaskDefinition", "RunTask"];
+            expected.extend((code == 0).then_some("UpdateService"));
+            assert_eq!(writes(&simulator), expected);
+            let calls = simulator.calls();
+            let (_, said) = calls.iter().find(|(name, _)| name == "RunTask").unwrap();
+            assert!(said["taskDefinition"].as_str().unwrap().ends_with("graphbook:2"));
+            assert_eq!(said["overrides"]["containerOverrides"][0]["command"][0], "migrate");
+        });
+    }
+}
+
+#[test]
+fn a_service_is_not_brought_back_to_an_image_that_the_schema_is_too_new_for() {
+    let clock = Clock::simulated();
+    let revisions = vec![Fate::Fine(5), Fate::Fine(5)];
+    run(async {
+        for (task_exit_code, force, code) in [
+            (0, false, None),
+            (3, false, None),
+            (32, false, Some(10)),
+            (20, false, Some(10)),
+            (32, true, None),
+        ] {
+            let start = Start { task_exit_code, revisions: revisions.clone(), ..Start::default() };
+            let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+            let client = simulator.client(&clock).unwrap();
+            let target = Target { schema: words("migrate status"), ..target("") };
+            let mut said = Said::default();
+            let back = rollback(&client, &target, None, force, &mut said, &mut pending()).await;
+            assert_eq!(back.as_ref().err().map(ReleaseError::exit_code), code, "{task_exit_code}");
+            let updates = writes(&simulator).iter().filter(|it| *it == "UpdateService").count();
+            assert_eq!(updates, usize::from(code.is_none()), "{task_exit_code}");
+            let calls = simulator.calls();
+            let asked = calls.iter().find(|(name, _)| name == "RunTask");
+            assert_eq!(asked.is_none(), force);
+            // The image that is gone back to is asked, and not the one that runs.
+            let revision = asked.map(|(_, said)| said["taskDefinition"].as_str().unwrap());
+            assert!(revision.is_none_or(|it| it.ends_with("graphbook:1")), "{revision:?}");
+            if let Err(error) = back {
+                let words = if task_exit_code == 32 {
+                    "too new for graphbook:1"
+                } else {
+                    "`migrate status` ended with 20"
+                };
+                assert!(error.to_string().contains(words), "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn who_is_asked_to_stop_while_migrations_run_says_so_and_changes_nothing() {
+    let clock = Clock::simulated();
+    run(async {
+        let simulator = Simulator::serve(Start::default(), &[], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let target = Target { migrate: words("migrate up"), ..target(&image) };
+        let outcome = released(&client, &target, &mut ready(())).await;
+        assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::Interrupted, 23));
+        assert!(outcome.left.contains("goes on in ECS; `deploy logs --task"), "{}", outcome.left);
+        assert_eq!(writes(&simulator), ["RegisterTaskDefinition", "RunTask"]);
     });
 }

@@ -11,6 +11,9 @@ use crate::wait_for_database::WaitError;
 /// Exit code of `status`, `verify` and `schema diff` when something is not as it should be.
 pub const NOT_CURRENT: u8 = 3;
 
+/// Exit code of whatever finds that the schema asks for a newer release than these files are of.
+pub const TOO_OLD: u8 = 32;
+
 /// Why a command failed. Each text is complete.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -90,7 +93,7 @@ fn of_run(error: &MigrateError) -> u8 {
         MigrateError::ReadOnly { .. } => 21,
         MigrateError::Edited { .. } | MigrateError::DonePartEdited { .. } => 30,
         MigrateError::OutOfOrder { .. } | MigrateError::Missing { .. } => 31,
-        MigrateError::TooOld { .. } => 32,
+        MigrateError::TooOld { .. } => TOO_OLD,
         MigrateError::Script { .. } | MigrateError::NoDown { .. } => 33,
         MigrateError::Failed { .. } | MigrateError::ForeignKeys { .. } => 40,
         MigrateError::InDoubt { .. }

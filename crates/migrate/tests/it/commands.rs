@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use clap::Parser as _;
-use migrate::cli::{NOT_CURRENT, Verb, run};
+use migrate::UpOptions;
+use migrate::cli::{NOT_CURRENT, TOO_OLD, Verb, run};
 use migrate::testing::{Engine, TestDatabase, with_database};
 
 use crate::support::{Files, migrator, on_servers};
@@ -50,6 +51,10 @@ async fn up_and_status_print_what_they_did(database: TestDatabase) {
     let status: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(status["current"], true);
     assert_eq!(status["entries"][0]["state"], "applied");
+
+    let newer = ("0002_b.up.sql", "-- migrate: min-version 2\nCREATE TABLE b (x INTEGER)");
+    migrator(&database, &[FILES[0], newer]).up(UpOptions::default(), |_| {}).await.unwrap();
+    assert_eq!(say(&database, "status").await.0, TOO_OLD);
 }
 
 async fn a_test_s_database_is_empty_and_its_url_works(database: TestDatabase) {
