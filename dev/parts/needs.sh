@@ -12,15 +12,17 @@ source "${BASH_SOURCE[0]%/*}/python.sh"
 source "${BASH_SOURCE[0]%/*}/peers.sh"
 
 # One line for each need: for what | what succeeds when it is there | what brings it | why.
-# What brings it: Debian packages, or `fetch:` and a function that fetches it into $cache.
+# What brings it: Debian packages, with a comma between those of which the first that the distribution
+# has is enough, or `fetch:` and a function that fetches it into $cache.
 # A function that looks for something also succeeds when the developer has set a server of their own.
 needs=(
   'build   | have_c_compiler | gcc libc6-dev       | a C compiler: Rust links with it, and SQLite is compiled'
   'servers | have_mariadb    | mariadb-server-core mariadb-client-core | MariaDB, one of the databases that the tests run against'
   'servers | have_openssl    | openssl             | makes the certificate of the test with TLS to MySQL'
-  'servers | have_venv       | python3-venv        | Python, in which the S3 server of the tests runs'
+  'servers | have_valkey     | valkey-tools,redis-tools | Valkey or Redis, by which processes share events'
+  'servers | have_venv       | python3-venv        | Python, in which the judges of the tests run'
   'servers | have_mysql      | fetch:fetch_mysql   | MySQL, one of the databases that the tests run against'
-  'servers | have_s3         | fetch:fetch_s3      | moto, the S3 server that the tests run against'
+  'servers | have_judges     | fetch:fetch_judges  | judges of what the tests write, moto, which plays AWS, and the CLI of AWS'
   'images  | have_skopeo     | skopeo              | copies the images that the tests build'
   'images  | have_umoci      | umoci               | unpacks the images that the tests build'
   'images  | have_runc       | runc                | starts what umoci unpacked'
@@ -29,7 +31,6 @@ needs=(
   'images  | have_oci_schemas | golang-github-opencontainers-image-spec-dev | the JSON schemas of the image specification'
   'images  | have_docker_registry | docker-registry | the registry that images go to'
   'images  | have_disorderfs | disorderfs         | shows a folder in another order each time'
-  'images  | have_judges     | fetch:fetch_judges | judges bills of materials and other JSON that the tests write'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'
@@ -46,6 +47,16 @@ have_c_compiler() { cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
 have_mariadb() {
   [[ -n ${TEST_MARIADB_URL:-} ]] ||
     { mariadbd --no-defaults --version && my_print_defaults --no-defaults --version; } >/dev/null 2>&1
+}
+# Debian calls the same program valkey-server, in a package that also starts it as a service, and
+# valkey-check-rdb, in that of its tools. have_valkey sets `valkey` to what is there.
+valkey=
+have_valkey() {
+  local name
+  for name in valkey-server redis-server valkey-check-rdb redis-check-rdb; do
+    # shellcheck disable=SC2034 # dev/databases starts it
+    valkey=$(command -v "$name") && return
+  done
 }
 have_openssl() { [[ -n ${TEST_MYSQL_URL:-} ]] || openssl version >/dev/null 2>&1; }
 have_python() { python3 --version >/dev/null 2>&1; }
@@ -122,22 +133,36 @@ install_packages() {
   if [[ $EUID -ne 0 ]]; then
     if ! command -v sudo >/dev/null || { ! sudo -n true 2>/dev/null && [[ ! -t 0 ]]; }; then
       error "installing needs root, and sudo gives no such rights here." \
-        "As root, run: apt-get install --no-install-recommends $*"
+        "As root, run: apt-get install --no-install-recommends ${*##*,}"
       return 1
     fi
     as_root=(sudo)
   fi
-  note "Installing with apt-get: $*"
   local apt_get=(
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
     apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0
   )
   "${apt_get[@]}" update >&2 </dev/null || warn 'apt-get update failed; trying with the lists that are there.'
+  local package packages=()
+  for package; do
+    packages+=("$(first_known "$package")")
+  done
+  note "Installing with apt-get: ${packages[*]}"
   # --no-remove: MySQL and MariaDB displace each other in some distributions, and a server that the
   # developer has installed is worth more than this run.
-  if ! "${apt_get[@]}" install --yes --no-install-recommends --no-remove "$@" >&2 </dev/null; then
-    error "apt-get could not install: $*. Its own message stands above; where a database displaces" \
+  if ! "${apt_get[@]}" install --yes --no-install-recommends --no-remove "${packages[@]}" >&2 </dev/null; then
+    error "apt-get could not install: ${packages[*]}. Its own message stands above; where a database displaces" \
       "another, set TEST_MARIADB_URL or TEST_MYSQL_URL to a server that you run yourself."
     return 1
   fi
+}
+
+# first_known A,B…: the first of these packages that the distribution has, or the last.
+first_known() {
+  local name names
+  IFS=, read -ra names <<<"$1"
+  for name in "${names[@]}"; do
+    apt-cache show "$name" >/dev/null 2>&1 && break
+  done
+  echo "$name"
 }

@@ -12,7 +12,9 @@ use crate::{
     accounts::Accounts,
     clock::Clock,
     config::{self, Config, ConfigError, Environment, Mode, Settings, StoreConfig, StoreSettings},
-    demo, graphql, healthcheck, lifecycle, migrations, seeding,
+    demo,
+    events::Events,
+    graphql, healthcheck, lifecycle, migrations, seeding,
     server::{Server, keep_avatars},
     store::Store,
     telemetry,
@@ -182,7 +184,7 @@ async fn seed(settings: &StoreSettings, environment: &Environment) -> Result<Exi
     let clock = Clock::system();
     let store = Store::open(&config.database.target, config.database.connections);
     // The accounts hash a password here and sign nothing.
-    let accounts = Accounts::new(store.clone(), clock.clone(), &[]);
+    let accounts = Accounts::new(store.clone(), clock.clone(), Events::new(), &[]);
     let avatars = keep_avatars(&config.uploads)?;
     let migrator = Migrator::new(migrations::embedded()?, config.database.target);
     migrator.up(UpOptions::default(), |_| {}).await?;

@@ -16,6 +16,7 @@ use tokio::{
     sync::Semaphore,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     avatars::{self, Avatars},
     clock::Clock,
     config::{Config, Uploads},
-    events::Events,
+    events::{Events, Relay},
     graphql::Graph,
     http::client::Peer,
     lifecycle::{DRAIN, Lifecycle},
@@ -41,6 +42,8 @@ use crate::{
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
 /// Connections served at once; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 10_000;
+/// How long the database and Valkey may take to be left in good order.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often the rows of sessions that are over are removed.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
@@ -55,6 +58,8 @@ pub enum StartError {
     Migrate(Box<MigrateError>),
     #[error("can't keep uploads: {0}")]
     Uploads(#[from] avatars::SetupError),
+    #[error("the system gave no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
     #[error("can't put the demo data in: {0}")]
     Demo(#[from] SeedError),
 }
@@ -65,6 +70,7 @@ pub struct Server {
     address: SocketAddr,
     router: Router,
     state: SharedState,
+    relay: Option<Relay>,
     linger: Duration,
 }
 
@@ -80,7 +86,7 @@ impl Server {
             let up = migrator.up(UpOptions::default(), |event| log_migration(&event)).await;
             up.map_err(|error| StartError::Migrate(Box::new(error)))?;
         }
-        let state = assemble(config, clock, migrator)?;
+        let (state, relay) = assemble(config, clock, migrator)?;
         if config.demo {
             match seeding::seed(&state.store, &state.accounts, &state.avatars, &state.clock).await {
                 Ok(seeded) => tracing::info!(?seeded, "put the demo data in"),
@@ -89,7 +95,7 @@ impl Server {
             }
         }
         let router = routes::router(Graph::new(Arc::clone(&state)));
-        Ok(Self { listener, address, router, state, linger: config.linger })
+        Ok(Self { listener, address, router, state, relay, linger: config.linger })
     }
 
     /// Where it listens.
@@ -105,10 +111,13 @@ impl Server {
     /// Serves until its lifecycle says to stop and for as long as it lingers, then finishes what
     /// is under way for at most [`DRAIN`].
     pub async fn run(self) {
-        let Self { listener, router, state, linger, .. } = self;
+        let Self { listener, router, state, relay, linger, .. } = self;
         let lifecycle = state.lifecycle.clone();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let sweeper = tokio::spawn(sweep_sessions(Arc::clone(&state)));
+        // Ends after the requests, whose events it is to tell.
+        let told = CancellationToken::new();
+        let relay = relay.map(|relay| tokio::spawn(relay.run(told.clone())));
         let end = lifecycle.clone();
         tokio::spawn(async move {
             end.stopping().await;
@@ -133,7 +142,15 @@ impl Server {
             tracing::warn!(left, "stopped with connections that did not finish in time");
         }
         // Statements that still run end with the process; there is nobody to tell the result.
-        let _ = timeout(Duration::from_secs(2), state.store.close()).await;
+        told.cancel();
+        let relayed = async {
+            if let Some(mut relay) = relay
+                && timeout(LAST_WORDS, &mut relay).await.is_err()
+            {
+                relay.abort();
+            }
+        };
+        let _ = tokio::join!(timeout(LAST_WORDS, state.store.close()), relayed);
         tracing::info!("stopped");
     }
 }
@@ -158,21 +175,34 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, address))
 }
 
-fn assemble(config: &Config, clock: Clock, migrator: Migrator) -> Result<SharedState, StartError> {
+fn assemble(
+    config: &Config,
+    clock: Clock,
+    migrator: Migrator,
+) -> Result<(SharedState, Option<Relay>), StartError> {
+    let secret = config.jwt_secret.expose_secret();
+    let (relay, events) = match &config.valkey {
+        Some(valkey) => {
+            let (relay, events) = Relay::new(valkey.clone(), secret)?;
+            (Some(relay), events)
+        }
+        None => (None, Events::new()),
+    };
     let lifecycle = Lifecycle::default();
     let store = Store::open(&config.database.target, config.database.connections);
-    Ok(Arc::new(AppState {
-        accounts: Accounts::new(store.clone(), clock.clone(), config.jwt_secret.expose_secret()),
+    let state = AppState {
+        accounts: Accounts::new(store.clone(), clock.clone(), events.clone(), secret),
         avatars: keep_avatars(&config.uploads)?,
         clock,
-        events: Events::new(),
+        events,
         readiness: Readiness::new(lifecycle.clone(), store.clone(), migrator),
         lifecycle,
         store,
         secure_cookies: config.secure_cookies,
         introspection: config.introspection,
         trusted_proxies: config.trusted_proxies,
-    }))
+    };
+    Ok((Arc::new(state), relay))
 }
 
 /// Where pictures are kept.

@@ -12,8 +12,6 @@ mod tokens;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
-
 use self::{
     attempts::Attempts,
     names::{Email, Invalid, NewPassword, Username},
@@ -22,6 +20,7 @@ use self::{
 };
 use crate::{
     clock::{Clock, Micros, micros},
+    events::{Events, SessionsEnded},
     store::{Credentials, NewUser, Session, Store, StoreError, User},
 };
 
@@ -67,24 +66,6 @@ pub struct SignedIn {
     pub token: String,
 }
 
-/// Which sessions ended before their time.
-#[derive(Clone, Debug)]
-pub enum SessionsEnded {
-    One(String),
-    /// All of a person's.
-    OfUser(i64),
-}
-
-impl SessionsEnded {
-    /// Whether this session is among them.
-    pub fn concerns(&self, session: &Session) -> bool {
-        match self {
-            Self::One(id) => *id == session.id,
-            Self::OfUser(user_id) => *user_id == session.user.id,
-        }
-    }
-}
-
 /// Sign-up, sign-in and sessions.
 pub struct Accounts {
     store: Store,
@@ -95,19 +76,20 @@ pub struct Accounts {
     /// For people who are signed in and show their password again.
     by_user: Attempts<i64>,
     by_address: Attempts<IpAddr>,
-    ended: broadcast::Sender<SessionsEnded>,
+    events: Events,
 }
 
 impl Accounts {
-    /// `secret` signs the tokens; 32 bytes or more.
-    pub fn new(store: Store, clock: Clock, secret: &[u8]) -> Self {
+    /// `secret` signs the tokens; 32 bytes or more. `events` tell of sessions that end before their
+    /// time.
+    pub fn new(store: Store, clock: Clock, events: Events, secret: &[u8]) -> Self {
         Self {
             tokens: Tokens::new(secret),
             passwords: Passwords::new(),
             by_account: Attempts::new(clock.clone(), PER_ACCOUNT.0, PER_ACCOUNT.1),
             by_user: Attempts::new(clock.clone(), PER_ACCOUNT.0, PER_ACCOUNT.1),
             by_address: Attempts::new(clock.clone(), PER_ADDRESS.0, PER_ADDRESS.1),
-            ended: broadcast::channel(256).0,
+            events,
             store,
             clock,
         }
@@ -199,14 +181,14 @@ impl Accounts {
     /// Ends this session.
     pub async fn sign_out(&self, session: &Session) -> Result<(), StoreError> {
         self.store.delete_session(&session.id).await?;
-        self.announce(SessionsEnded::One(session.id.clone()));
+        self.events.end_sessions(SessionsEnded::One(session.id.clone()));
         Ok(())
     }
 
     /// Ends every session of this person.
     pub async fn sign_out_everywhere(&self, user: &User) -> Result<(), StoreError> {
         self.store.delete_sessions_of(user.id).await?;
-        self.announce(SessionsEnded::OfUser(user.id));
+        self.events.end_sessions(SessionsEnded::OfUser(user.id));
         Ok(())
     }
 
@@ -235,13 +217,8 @@ impl Accounts {
             // Somebody else changed it in the meantime.
             return Err(AccountError::WrongPassword);
         }
-        self.announce(SessionsEnded::OfUser(user.id));
+        self.events.end_sessions(SessionsEnded::OfUser(user.id));
         Ok(signed_in)
-    }
-
-    /// Tells of sessions that end before their time, for those who hold connections open.
-    pub fn ended(&self) -> broadcast::Receiver<SessionsEnded> {
-        self.ended.subscribe()
     }
 
     /// Removes the rows of sessions that are over.
@@ -279,11 +256,6 @@ impl Accounts {
                 .map_err(|error| AccountError::Internal(format!("can't sign a token: {error}")))?;
         let session = Session { id, created_at: now, expires_at: expiry(now, now), user };
         Ok(SignedIn { session, token })
-    }
-
-    fn announce(&self, ended: SessionsEnded) {
-        // Nobody listening is fine.
-        let _ = self.ended.send(ended);
     }
 }
 

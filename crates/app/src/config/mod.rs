@@ -22,6 +22,7 @@ mod table;
 mod tests;
 mod types;
 mod uploads;
+mod valkey;
 mod values;
 
 use std::os::unix::fs::DirBuilderExt as _;
@@ -49,6 +50,7 @@ pub use self::{
 };
 
 use crate::{
+    events::Valkey,
     lifecycle::LINGER,
     telemetry::{LogConfig, LogFormat},
 };
@@ -69,6 +71,7 @@ struct ServeConfig {
     secure_cookies: bool,
     introspection: bool,
     trusted_proxies: usize,
+    valkey: Option<Valkey>,
 }
 
 impl Config {
@@ -174,6 +177,7 @@ impl ServeConfig {
             |text| number(text, 0..=100),
             ToString::to_string,
         );
+        let valkey = valkey::resolve(lookup);
         Some(Self {
             listen: listen?,
             migrate: migrate?,
@@ -181,6 +185,7 @@ impl ServeConfig {
             secure_cookies: !insecure_cookies?,
             introspection: introspection?,
             trusted_proxies: proxies? as usize,
+            valkey: valkey.ok()?,
         })
     }
 }
@@ -197,8 +202,15 @@ impl Resolved {
             }
         };
         let StoreConfig { mode, data_dir, database, uploads, log } = self.store;
-        let ServeConfig { listen, migrate, demo, secure_cookies, introspection, trusted_proxies } =
-            self.serve;
+        let ServeConfig {
+            listen,
+            migrate,
+            demo,
+            secure_cookies,
+            introspection,
+            trusted_proxies,
+            valkey,
+        } = self.serve;
         Ok(Config {
             mode,
             listen,
@@ -212,6 +224,7 @@ impl Resolved {
             secure_cookies,
             introspection,
             trusted_proxies,
+            valkey,
             log,
         })
     }

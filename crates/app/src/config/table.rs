@@ -108,6 +108,18 @@ settings! {
         meaning: "Leave a new database empty, without demo data",
         ..SERVE
     };
+    VALKEY_URL = Setting {
+        variables: &["GRAPHBOOK_VALKEY_URL"],
+        meaning: "Valkey or Redis, by which several servers share what is live: `redis://USER:PASSWORD@HOST:PORT`, or `rediss://` for TLS",
+        secret: true,
+        ..SERVE
+    };
+    VALKEY_PASSWORD = Setting {
+        variables: &["GRAPHBOOK_VALKEY_PASSWORD"],
+        meaning: "Password of Valkey, if its URL has none; taken as it is, without percent-encoding",
+        secret: true,
+        ..SERVE
+    };
     JWT_SECRET = Setting {
         variables: &["JWT_SECRET"],
         default: Fallback::Described("made once, in the data folder; in production required"),

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use migrate::Target;
 use secrecy::SecretSlice;
 
-use crate::{avatars::S3Settings, telemetry::LogConfig};
+use crate::{avatars::S3Settings, events::Valkey, telemetry::LogConfig};
 
 /// How careful to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Config {
     /// How many proxies in front append to `X-Forwarded-For`: the client is that many from the
     /// right, and with none the header is not believed.
     pub trusted_proxies: usize,
+    /// Where processes on the same database share what is live; without it each is alone.
+    pub valkey: Option<Valkey>,
     /// What is logged, and how.
     pub log: LogConfig,
 }

@@ -1,5 +1,6 @@
 //! What is said in chats: rows of `messages` with their authors.
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
@@ -19,7 +20,7 @@ statements! {
 }
 
 /// A message and its author.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, Deserialize, FromRow, Serialize)]
 pub struct Message {
     pub id: i64,
     pub chat_id: i64,

@@ -1,5 +1,6 @@
 //! The feed: rows of `posts` with their authors, newest first.
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
@@ -22,7 +23,7 @@ statements! {
 }
 
 /// A post and its author.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, Deserialize, FromRow, Serialize)]
 pub struct Post {
     pub id: i64,
     pub text: String,

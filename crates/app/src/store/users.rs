@@ -1,5 +1,6 @@
 //! People: rows of `users`, and the suffixes by which they are found.
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
@@ -36,7 +37,7 @@ statements! {
 }
 
 /// A person, as others see them.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, Deserialize, FromRow, Serialize)]
 pub struct User {
     #[sqlx(rename = "user_id")]
     pub id: i64,

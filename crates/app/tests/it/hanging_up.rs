@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::{accounts::SessionsEnded, events::Event};
+use app::events::{Event, SessionsEnded};
 use migrate::Target;
 use sqlx::{MySql, Sqlite, Transaction};
 use tokio::{
@@ -111,7 +111,7 @@ async fn others_hear_of_a_message_whose_author_hung_up(database: TestDatabase) {
 async fn sockets_hear_of_a_session_that_was_ended_by_somebody_who_hung_up(database: TestDatabase) {
     let server = TestServer::start(&database).await;
     let ada = server.join("ada").await;
-    let mut ended = server.state.accounts.ended();
+    let mut ended = server.state.events.sessions_ended();
     let logout = "mutation { logout { success } }";
     ask_and_hang_up(&ada, &database, logout, 1).await;
     let event = timeout(SOON, ended.recv()).await.expect("nobody heard of it").unwrap();

@@ -139,6 +139,7 @@ pub(crate) fn configuration(database: &TestDatabase, data_dir: PathBuf) -> Confi
         secure_cookies: false,
         introspection: true,
         trusted_proxies: 0,
+        valkey: None,
         log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Text },
     }
 }

@@ -111,6 +111,29 @@ fn the_commands_around_the_database_need_no_key() {
 }
 
 #[test]
+fn valkey_is_reached_with_a_password_from_either_place() {
+    assert!(resolve(&[], &[]).unwrap().serve.valkey.is_none());
+    let (url, password) = ("GRAPHBOOK_VALKEY_URL", "GRAPHBOOK_VALKEY_PASSWORD");
+    let in_url = production(&[], &[(url, "rediss://:s3cret@cache:6379")]).unwrap();
+    assert_eq!(shown(&in_url, url), "rediss://cache:6379 (environment GRAPHBOOK_VALKEY_URL)");
+    let beside = production(&[], &[(url, "redis://app@cache"), (password, "s3cret")]).unwrap();
+    assert_eq!(shown(&beside, password), "<6 bytes> (environment GRAPHBOOK_VALKEY_PASSWORD)");
+    for resolved in [in_url, beside] {
+        let valkey = resolved.serve.valkey.as_ref().unwrap();
+        assert!(valkey.has_password());
+        assert!(!format!("{valkey:?} {:?}", resolved.effective).contains("s3cret"));
+    }
+    let both = [(url, "redis://:s3cret@cache"), (password, "s3cret")];
+    for (variables, expected) in [
+        (&both[..], "GRAPHBOOK_VALKEY_URL has a password already"),
+        (&[(password, "s3cret")], "is for GRAPHBOOK_VALKEY_URL, which is not set"),
+    ] {
+        let refused = problems(resolve(&[], variables)).concat();
+        assert!(refused.starts_with(password) && refused.ends_with(expected), "{refused}");
+    }
+}
+
+#[test]
 fn flags_go_before_the_environment_before_the_file() {
     let file = [(".env", "# mine\nGRAPHBOOK_LISTEN=3\nexport RUST_LOG=debug\nJWT_SECRET='a b'\n")];
     let listen = |arguments: &[&str], variables: &[(&str, &str)]| {
@@ -167,6 +190,8 @@ fn wrong_values_are_refused_by_name() {
         ("DATABASE_URL", "mysql://u:s3cret@h/d?ssl-ca=gone.pem", "\"gone.pem\", which cannot be"),
         ("DATABASE_URL", "mysql://u:s3cret#1@h/d", "%23"),
         ("DATABASE_URL", "postgres://u:s3cret@h/d", "mysql://"),
+        ("GRAPHBOOK_VALKEY_URL", "http://:s3cret@h", "the value is not the URL of a Valkey"),
+        ("GRAPHBOOK_VALKEY_URL", "redis://:s3cret#1@h", "the value is not a URL"),
     ] {
         let refused = problems(resolve(&[], &[(variable, value)]));
         let [problem] = refused.as_slice() else { panic!("{variable}: {refused:?}") };

@@ -108,7 +108,7 @@ pub fn upgrade_with(
     // server's end must not slip in between.
     let tracked = graph.state().lifecycle.tasks().token();
     // Before the session is looked at again, so that no end of it is missed.
-    let ended = graph.state().accounts.ended();
+    let ended = graph.state().events.sessions_ended();
     upgrade
         .on_failed_upgrade(|error| tracing::debug!(%error, "a client left before its upgrade"))
         .on_upgrade(move |io| {

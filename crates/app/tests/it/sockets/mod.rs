@@ -1,5 +1,6 @@
 //! WebSockets, as clients see them.
 
+mod between_processes;
 mod client;
 mod delivery;
 mod ending;

@@ -19,7 +19,7 @@ use super::{
     protocol::{self, ClientMessage, Close, Dialect, Fault, ServerMessage},
 };
 use crate::{
-    accounts::SessionsEnded,
+    events::SessionsEnded,
     graphql::{Caller, Graph},
     store::Session,
 };

@@ -8,7 +8,7 @@ use super::{
     super::protocol::{Close, Dialect, ServerMessage},
     End, Flow, Phase, Socket,
 };
-use crate::{accounts::SessionsEnded, graphql::Graph, store::StoreError};
+use crate::{events::SessionsEnded, graphql::Graph, store::StoreError};
 
 impl Socket {
     pub(super) async fn init(&mut self, token: Option<String>) -> Flow {
