@@ -21,11 +21,13 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, expanded};
 use crate::ecs::{self, Place};
 use crate::image::{ImageError, delivered, named};
-use crate::logs::{Wanted, logs};
+use crate::logs::{self, logs};
 use crate::orb::{OrbError, Updates};
+use crate::provision::{ProvisionError, TEMPLATE, Wanted, carry_out, propose, withdraw};
 use crate::release::{Outcome, Planned, ReleaseError, Target, look, planned, release, rollback};
 use crate::rollout::Limits;
 use crate::simulator::{self, scenarios};
+use crate::stack::ResourceChange;
 use crate::task::{self, Ended};
 use crate::task_definition::{Edit, Set, changes};
 use crate::verify::{Found, verify};
@@ -43,7 +45,7 @@ pub struct Arguments {
 const EXIT_CODES: &str = "Exit codes: 0 done, and every task runs this image · 2 usage or deploy.toml · \
 10 refused before anything was changed · 11 AWS refused or can't be reached · 20 failed for no known \
 reason · 21 superseded by another deployment · 22 took too long · 23 interrupted · 24 a task runs \
-another image · 25 its migrations failed · from 30 on: why it failed, see `deploy simulate --list`";
+another image · 25 its migrations failed · 26 the stack failed · from 30 on: why it failed, see `deploy simulate --list`";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -116,6 +118,29 @@ pub enum Verb {
         /// Its arguments
         #[arg(last = true, required = true)]
         command: Vec<String>,
+    },
+    /// Make or change what the service needs, as a stack of AWS: shown first, then followed
+    Provision {
+        #[command(flatten)]
+        at: At,
+        /// The stack [default: named as the service]
+        #[arg(long, value_name = "NAME")]
+        stack: Option<String>,
+        /// Its template, a file or an address in S3 [default: the one that comes along]
+        #[arg(long, value_name = "FILE")]
+        template: Option<String>,
+        /// A parameter of the template
+        #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
+        parameters: Vec<(String, String)>,
+        /// Only show what would be done
+        #[arg(long)]
+        diff: bool,
+        /// Ask nobody, even if something would be removed or replaced
+        #[arg(short, long)]
+        yes: bool,
+        /// Only print the template that comes along
+        #[arg(long)]
+        print_template: bool,
     },
     /// As the orb aws-ecs does it: its flags, in both of its spellings
     #[command(name = "service-update")]
@@ -267,6 +292,17 @@ pub enum CliError {
     /// See there.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// See there.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// Something would be lost, and nobody is there to be asked.
+    #[error(
+        "nothing was done: something would be removed or replaced, and there is no terminal to ask at. Look at `deploy provision --diff`, then say --yes"
+    )]
+    Grave,
+    /// Who was asked said no.
+    #[error("nothing was done")]
+    Declined,
     /// There is no such scenario.
     #[error("there is no scenario {0:?}: `deploy simulate --list` lists them")]
     Scenario(String),
@@ -279,8 +315,9 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Release(error) => error.exit_code(),
+            Self::Provision(error) => error.exit_code(),
             Self::Aws(_) | Self::Image(ImageError::Aws(_)) => 11,
-            Self::Image(_) => 10,
+            Self::Image(_) | Self::Grave | Self::Declined => 10,
             Self::Machine(_) => 1,
             _ => 2,
         }
@@ -358,7 +395,7 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
         Verb::Logs { at, task, since, follow } => {
             let ready = Ready::new(at).await?;
             let since = Duration::from_mins(*since);
-            let wanted = Wanted { task: task.clone(), since, follow: *follow };
+            let wanted = logs::Wanted { task: task.clone(), since, follow: *follow };
             logs(&ready.client, &ready.target()?, &wanted, &mut line).await?;
             Ok(0)
         }
@@ -388,6 +425,15 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
                 }
             }
         }
+        Verb::Provision { print_template: true, .. } => {
+            write!(out, "{TEMPLATE}")?;
+            Ok(0)
+        }
+        Verb::Provision { at, stack, template, parameters, diff, yes, .. } => {
+            let ready = Ready::new(at).await?;
+            let wanted = ready.stack(stack.as_ref(), template.as_ref(), parameters)?;
+            provisioned(&ready.client, &wanted, *diff, *yes, at.output).await
+        }
         Verb::Simulate { list: true, .. } => {
             show::scenarios(out)?;
             Ok(0)
@@ -415,6 +461,41 @@ async fn by_tag(client: &Client, target: &mut Target, images: Vec<Edit>) -> Resu
     target.container = container;
     target.edits.extend(images);
     Ok(())
+}
+
+/// Proposes a change of a stack, shows it, and carries it out if that is wanted.
+async fn provisioned(
+    client: &Client,
+    wanted: &Wanted,
+    diff: bool,
+    yes: bool,
+    output: Output,
+) -> Result<u8, CliError> {
+    let mut live = Live::new();
+    let proposal = propose(client, wanted, &mut live).await?;
+    let out = &mut anstream::stdout();
+    if diff || proposal.is_none() || output == Output::Text {
+        show::proposal(out, &wanted.stack, proposal.as_ref(), output)?;
+    }
+    let Some(proposal) = proposal else { return Ok(0) };
+    let is_grave = proposal.changes.iter().any(ResourceChange::is_grave);
+    let consent = if diff || yes {
+        Ok(yes && !diff)
+    } else if io::stdin().is_terminal() {
+        live.asked("Carry it out?")?.then_some(true).ok_or(CliError::Declined)
+    } else if is_grave {
+        Err(CliError::Grave)
+    } else {
+        Ok(true)
+    };
+    if !matches!(consent, Ok(true)) {
+        withdraw(client, &proposal).await?;
+        return consent.map(|_| 0);
+    }
+    let mut stop = Box::pin(asked_to_stop()?);
+    let done = carry_out(client, &proposal, &mut live, &mut stop).await?;
+    show::provisioned(out, &done, output)?;
+    Ok(done.exit_code())
 }
 
 /// A line of somebody's log.
@@ -524,6 +605,40 @@ impl<'a> Ready<'a> {
         Ok(Self { client, config, at })
     }
 
+    /// The stack that the service is part of.
+    fn stack(
+        &self,
+        stack: Option<&String>,
+        template: Option<&String>,
+        parameters: &[(String, String)],
+    ) -> Result<Wanted, CliError> {
+        let Self { config, at, .. } = self;
+        let service = said(at.service.as_ref(), config.service.as_ref())?;
+        let cluster = said(at.cluster.as_ref(), config.cluster.as_ref())?;
+        let stack = said(stack, config.stack.as_ref())?.or_else(|| service.clone());
+        let template = match said(template, config.template.as_ref())? {
+            Some(address) if address.starts_with("https://") => address,
+            Some(path) => {
+                let read = std::fs::read_to_string(&path);
+                read.map_err(|reason| CliError::File { path: path.into(), reason })?
+            }
+            None => TEMPLATE.to_owned(),
+        };
+        let mut all = BTreeMap::new();
+        for (name, value) in &config.parameters {
+            all.insert(name.clone(), expanded(value, &variable)?);
+        }
+        all.extend(parameters.iter().cloned());
+        let place = cluster.zip(service).map(|(cluster, service)| Place { cluster, service });
+        Ok(Wanted {
+            stack: stack.ok_or(CliError::Unsaid("stack"))?,
+            template,
+            parameters: all,
+            place,
+            account: said(at.account.as_ref(), config.account.as_ref())?,
+        })
+    }
+
     fn image(&self, what: &What) -> Result<String, CliError> {
         said(what.image.as_ref(), self.config.image.as_ref())?.ok_or(CliError::Unsaid("image"))
     }
@@ -601,6 +716,11 @@ fn said(flag: Option<&String>, config: Option<&String>) -> Result<Option<String>
         (Some(flag), _) => Ok(Some(flag.clone())),
         (None, said) => Ok(said.map(|text| expanded(text, &variable)).transpose()?),
     }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn endpoint(text: &str) -> Result<(Option<Service>, Url), String> {

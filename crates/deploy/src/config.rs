@@ -39,6 +39,13 @@ pub struct Config {
     /// The arguments of a task that says, as `migrate status` does, whether an image fits the schema:
     /// asked before a service is brought back to it.
     pub schema: Vec<String>,
+    /// The stack of `CloudFormation` that the service is part of; named as the service if nothing is
+    /// said.
+    pub stack: Option<String>,
+    /// Its template: a file, or an address in S3; the one that comes along if nothing is said.
+    pub template: Option<String>,
+    /// The template's parameters.
+    pub parameters: BTreeMap<String, String>,
     /// After so many minutes a deployment is given up.
     pub timeout_minutes: Option<u64>,
     /// After so many tasks that failed it is given up.
@@ -47,7 +54,7 @@ pub struct Config {
     pub rollback: Option<bool>,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 19] = [
     "region",
     "account",
     "role",
@@ -61,6 +68,9 @@ const KEYS: [&str; 16] = [
     "secrets",
     "migrate",
     "schema",
+    "stack",
+    "template",
+    "parameters",
     "timeout-minutes",
     "failures",
     "rollback",

@@ -139,7 +139,7 @@ impl Order<'_> {
                     return self.ended(ended, followed, outcome, say, stop).await;
                 }
             };
-            say.waiting(&service, &what);
+            say.waiting(&what, Some(&service));
             tokio::select! {
                 biased;
                 () = &mut *stop => {
@@ -218,7 +218,7 @@ impl Order<'_> {
             let service = ecs::service(self.client, &self.target.place).await?.unwrap_or_default();
             let stand = judge(&followed, &service, &[], clock.since(began), self.target.limits);
             match stand {
-                Stand::Waiting(what) | Stand::GoingBack(what) => say.waiting(&service, &what),
+                Stand::Waiting(what) | Stand::GoingBack(what) => say.waiting(&what, Some(&service)),
                 Stand::Complete | Stand::WentBack(_) => {
                     outcome.verdict = Verdict::RolledBack;
                     outcome.left = format!("the service is back at {}", short(before));

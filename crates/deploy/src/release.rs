@@ -249,8 +249,8 @@ impl ReleaseError {
 pub trait Say {
     /// A step that begins, or a fact.
     fn line(&mut self, text: &str);
-    /// What is waited for now.
-    fn waiting(&mut self, service: &Service, what: &str);
+    /// What is waited for now, and how the service is, if it is a service that is.
+    fn waiting(&mut self, what: &str, service: Option<&Service>);
 }
 
 /// What would be released: read only.
@@ -266,16 +266,21 @@ pub struct Planned {
     pub wanted: Registration,
 }
 
+/// Refuses credentials of another account.
+pub(crate) async fn guard(client: &Client, account: Option<&str>) -> Result<(), ReleaseError> {
+    let Some(wanted) = account else { return Ok(()) };
+    let identity = client.call(Aws::Sts, "GetCallerIdentity", &json!({})).await?;
+    let found = identity.get("Account").and_then(Value::as_str).unwrap_or_default();
+    if found == wanted {
+        return Ok(());
+    }
+    let (found, wanted) = (found.to_owned(), wanted.to_owned());
+    Err(ReleaseError::Account { found, wanted })
+}
+
 /// Looks whether a release can begin.
 pub async fn look(client: &Client, target: &Target) -> Result<Service, ReleaseError> {
-    if let Some(wanted) = &target.account {
-        let identity = client.call(Aws::Sts, "GetCallerIdentity", &json!({})).await?;
-        let found = identity.get("Account").and_then(Value::as_str).unwrap_or_default();
-        if found != wanted {
-            let (found, wanted) = (found.to_owned(), wanted.clone());
-            return Err(ReleaseError::Account { found, wanted });
-        }
-    }
+    guard(client, target.account.as_deref()).await?;
     let service = ecs::service(client, &target.place).await?;
     let service = service.ok_or_else(|| ReleaseError::NoService(target.place.clone()))?;
     if service.status != "ACTIVE" {

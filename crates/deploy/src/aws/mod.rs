@@ -420,8 +420,8 @@ impl Client {
 /// Whether doing it twice is as doing it once. What has a token is done once for that (ECS, "Ensuring
 /// idempotency").
 fn is_repeatable(operation: &str, body: &Value) -> bool {
-    body.get("clientToken").is_some()
-        || ["Describe", "List", "Get", "Batch", "Filter", "Assume"]
+    ["clientToken", "ClientToken", "ClientRequestToken"].iter().any(|it| body.get(it).is_some())
+        || ["Describe", "List", "Get", "Batch", "Filter", "Assume", "DeleteChangeSet"]
             .iter()
             .any(|verb| operation.starts_with(verb))
 }

@@ -10,8 +10,10 @@ use serde_json::json;
 use super::Output;
 use crate::diagnose::{Class, Finding};
 use crate::observed::{Service, Task};
+use crate::provision::{Proposal, Provisioned};
 use crate::release::{Outcome, Say, Verdict, short};
 use crate::simulator::scenarios;
+use crate::stack::ResourceChange;
 use crate::task_definition::Change;
 use crate::verify::{Check, Found};
 
@@ -36,7 +38,7 @@ impl Say for Lines {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
-    fn waiting(&mut self, _: &Service, what: &str) {
+    fn waiting(&mut self, what: &str, _: Option<&Service>) {
         let _ = writeln!(anstream::stderr(), "{ASIDE}  {what}{ASIDE:#}");
     }
 }
@@ -60,6 +62,17 @@ impl Live {
         Self { bar, last: None, events: Vec::new() }
     }
 
+    /// Asks somebody at the terminal; everything but a yes is a no.
+    pub(super) fn asked(&self, question: &str) -> io::Result<bool> {
+        let ask = || {
+            write!(anstream::stderr(), "{HEADING}{question}{HEADING:#} [y/N] ")?;
+            let mut line = String::new();
+            io::stdin().read_line(&mut line)?;
+            Ok(["y", "yes"].contains(&line.trim().to_lowercase().as_str()))
+        };
+        self.bar.as_ref().map_or_else(ask, |bar| bar.suspend(ask))
+    }
+
     fn print(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| Lines.line(text)),
@@ -73,10 +86,10 @@ impl Say for Live {
         self.print(text);
     }
 
-    fn waiting(&mut self, service: &Service, what: &str) {
+    fn waiting(&mut self, what: &str, service: Option<&Service>) {
         // At the first look, all events are old.
         let first = self.events.is_empty() && self.last.is_none();
-        for event in service.events.iter().rev() {
+        for event in service.iter().flat_map(|it| it.events.iter().rev()) {
             if !self.events.contains(&event.id) {
                 self.events.push(event.id.clone());
                 if !first {
@@ -92,7 +105,7 @@ impl Say for Live {
             self.last.as_ref().is_some_and(|(last, at)| last == what && at.elapsed() < REPEATS);
         if !known {
             self.last = Some((what.to_owned(), Instant::now()));
-            Lines.waiting(service, what);
+            Lines.waiting(what, service);
         }
     }
 }
@@ -173,6 +186,61 @@ pub(super) fn plan(
     writeln!(out, "then, one call each: {}", calls.join(", "))?;
     if !migrate.is_empty() {
         writeln!(out, "  where the task runs `{}`", migrate.join(" "))?;
+    }
+    Ok(())
+}
+
+pub(super) fn proposal(
+    out: &mut dyn Write,
+    stack: &str,
+    proposal: Option<&Proposal>,
+    output: Output,
+) -> io::Result<()> {
+    if output == Output::Json {
+        let nothing = json!({ "stack": stack, "changes": [] });
+        match proposal {
+            Some(proposal) => serde_json::to_writer_pretty(&mut *out, proposal)?,
+            None => serde_json::to_writer_pretty(&mut *out, &nothing)?,
+        }
+        return writeln!(out);
+    }
+    let Some(Proposal { changes, is_new, image, .. }) = proposal else {
+        return writeln!(out, "the stack {stack} is as it should be");
+    };
+    let what = if *is_new { "would be made of" } else { "would be changed" };
+    writeln!(out, "{HEADING}the stack {stack} {what}{HEADING:#}")?;
+    if let Some(image) = image {
+        writeln!(out, "  {ASIDE}with the image that runs, {image}{ASIDE:#}")?;
+    }
+    let width = changes.iter().map(|it| it.resource.len()).max().unwrap_or_default();
+    for change in changes {
+        let ResourceChange { action, resource, kind, properties } = change;
+        let (action, properties) = (action.to_string(), properties.join(", "));
+        let style = if change.is_grave() { BAD } else { anstyle::Style::new() };
+        writeln!(
+            out,
+            "  {style}{action:17}{style:#} {resource:width$}  {ASIDE}{kind}{ASIDE:#}  {properties}"
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn provisioned(
+    out: &mut dyn Write,
+    done: &Provisioned,
+    output: Output,
+) -> io::Result<()> {
+    if output == Output::Json {
+        serde_json::to_writer_pretty(&mut *out, done)?;
+        return writeln!(out);
+    }
+    for event in &done.failures {
+        writeln!(out, "{BAD}{}{BAD:#} {}: {}", event.resource, event.kind, event.reason)?;
+    }
+    let style = if done.exit_code() == 0 { GOOD } else { BAD };
+    writeln!(out, "{style}{}{style:#}, after {} s", done.left, done.seconds)?;
+    for (name, value) in &done.stack.outputs {
+        writeln!(out, "  {name:12} {value}")?;
     }
     Ok(())
 }

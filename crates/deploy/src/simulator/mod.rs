@@ -2,6 +2,7 @@
 //! goes wrong with both. For tests, and for `deploy simulate`, which shows what a release does then.
 
 pub mod scenarios;
+pub mod stacks;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use imagebuild::registry::server::{Registry, serve};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use oci_spec::image::MediaType;
 use reqwest::Url;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -39,10 +40,11 @@ use crate::ecs::Place;
 use crate::release::{Outcome, ReleaseError, Say, Target, release};
 use crate::rollout::Limits;
 use scenarios::Scenario;
+use stacks::{Fails, Stacks};
 use world::{ACCOUNT, REGION, Start, World};
 
-/// Of the registry.
-const PASSWORD: &str = "a password of ECR";
+/// Of the registry, for the user `AWS`.
+pub const PASSWORD: &str = "a password of ECR";
 
 /// Something that goes wrong with calls of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +81,13 @@ pub struct Simulator {
 
 struct Inner {
     world: Mutex<World>,
+    stacks: Mutex<Stacks>,
     faults: Mutex<Vec<Fault>>,
     calls: Mutex<Vec<(String, Value)>>,
     clock: Clock,
     began: SystemTime,
-    registry: SocketAddr,
+    /// Where tokens of ECR lead to.
+    registry: Mutex<String>,
 }
 
 impl Simulator {
@@ -96,11 +100,12 @@ impl Simulator {
         let address = api.local_addr()?;
         let inner = Arc::new(Inner {
             world: Mutex::new(World::new(start)),
+            stacks: Mutex::default(),
             faults: Mutex::new(faults.to_vec()),
             calls: Mutex::default(),
             clock: clock.clone(),
             began: clock.now(),
-            registry: listener.local_addr()?,
+            registry: Mutex::new(listener.local_addr()?.to_string()),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -163,7 +168,7 @@ impl Simulator {
             "config": part("config.v1+json", config, 2),
             "layers": [part("layer.v1.tar", layer, 7)],
         });
-        let name = format!("{}/graphbook:new", self.inner.registry);
+        let name = format!("{}/graphbook:new", locked(&self.inner.registry));
         let refuse = |error: NoPlace| RegistryError::Setup(error.to_string());
         let reference: Reference = name.parse().map_err(refuse)?;
         let credential =
@@ -185,6 +190,21 @@ impl Simulator {
     /// The operations that were called, with what was said.
     pub fn calls(&self) -> Vec<(String, Value)> {
         locked(&self.inner.calls).clone()
+    }
+
+    /// Lets tokens of ECR lead to another registry, `HOST:PORT`.
+    pub fn lead_to(&self, registry: &str) {
+        registry.clone_into(&mut locked(&self.inner.registry));
+    }
+
+    /// Lets a resource of stacks fail from now on.
+    pub fn fail(&self, fails: Option<Fails>) {
+        locked(&self.inner.stacks).fails = fails;
+    }
+
+    /// The stacks as they are now.
+    pub fn stacks(&self) -> Stacks {
+        locked(&self.inner.stacks).clone()
     }
 
     /// The world as it is now.
@@ -284,6 +304,10 @@ impl Inner {
     }
 
     fn done(&self, operation: &str, said: &Value) -> Result<Value, Refusal> {
+        let now = self.clock.since(self.began).as_secs();
+        if let Some(answer) = locked(&self.stacks).answer(operation, said, now) {
+            return answer;
+        }
         let text = |key: &str| said.get(key).and_then(Value::as_str);
         let mut world = self.world();
         let no_definition =
@@ -302,7 +326,7 @@ impl Inner {
                 use base64::Engine as _;
                 let token =
                     base64::engine::general_purpose::STANDARD.encode(format!("AWS:{PASSWORD}"));
-                let endpoint = format!("http://{}", self.registry);
+                let endpoint = format!("http://{}", locked(&self.registry));
                 Ok(json!({ "authorizationData": [{
                     "authorizationToken": token, "proxyEndpoint": endpoint, "expiresAt": 1_900_000_000.0,
                 }]}))
@@ -381,7 +405,10 @@ fn filtered(said: &Value) -> Value {
 }
 
 /// The members that an operation can't do without (the service models of botocore).
-const REQUIRED: [(&str, &[&str]); 17] = [
+const REQUIRED: [(&str, &[&str]); 20] = [
+    ("CreateChangeSet", &["StackName", "ChangeSetName"]),
+    ("ExecuteChangeSet", &["ChangeSetName"]),
+    ("DeleteStack", &["StackName"]),
     ("DescribeServiceDeployments", &["serviceDeploymentArns"]),
     ("DescribeTargetHealth", &["TargetGroupArn"]),
     ("DescribeSecret", &["SecretId"]),
@@ -410,15 +437,35 @@ fn validated(operation: &str, said: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// Operation and parameters of AWS Query.
+/// Operation and parameters of AWS Query: `A.member.2.B` is the second item's `B` of a list `A`.
 fn form(body: &[u8]) -> (String, Value) {
-    let mut members = Map::new();
+    let mut said = Value::Null;
     for (name, value) in url::form_urlencoded::parse(body) {
-        members.insert(name.into_owned(), Value::String(value.into_owned()));
+        let mut at = &mut said;
+        for part in name.split('.').filter(|part| *part != "member") {
+            if let Ok(number) = part.parse::<usize>() {
+                if !at.is_array() {
+                    *at = json!([]);
+                }
+                let Value::Array(items) = at else { return Default::default() };
+                items.resize(number.max(items.len()), Value::Null);
+                let Some(item) = items.get_mut(number.wrapping_sub(1)) else {
+                    return Default::default();
+                };
+                at = item;
+            } else {
+                if !at.is_object() {
+                    *at = json!({});
+                }
+                let Value::Object(members) = at else { return Default::default() };
+                at = members.entry(part).or_insert(Value::Null);
+            }
+        }
+        *at = value.into_owned().into();
     }
-    let action = members.remove("Action");
+    let action = said.as_object_mut().and_then(|said| said.remove("Action"));
     let action = action.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-    (action, members.into())
+    (action, said)
 }
 
 fn xml(operation: &str, answer: &Value) -> String {

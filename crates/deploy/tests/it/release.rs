@@ -1,7 +1,6 @@
 //! Every scenario of the simulator ends as it should, in words and calls.
 
 use std::future::{pending, ready};
-use std::process::Command;
 
 use deploy::aws::Client;
 use deploy::clock::Clock;
@@ -15,32 +14,26 @@ use deploy::simulator::world::{Fate, Start, Stop};
 use deploy::simulator::{Played, Simulator, play};
 use deploy::task::{self, Ended};
 use deploy::task_definition::Registration;
-use imagebuild::build::build;
-use imagebuild::cache::Cache;
-use imagebuild::closure::Folder;
-use imagebuild::image::Bundle;
-use imagebuild::layout::Layout;
-use imagebuild::plan::{Request, plan};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::Value;
 
-use crate::run;
+use crate::{image, run};
 
 /// Keeps what is said.
 #[derive(Default)]
-struct Said(Vec<String>);
+pub(crate) struct Said(pub(crate) Vec<String>);
 
 impl Say for Said {
     fn line(&mut self, text: &str) {
         self.0.push(text.to_owned());
     }
 
-    fn waiting(&mut self, _: &Service, what: &str) {
+    fn waiting(&mut self, what: &str, _: Option<&Service>) {
         self.0.push(what.to_owned());
     }
 }
 
-fn target(image: &str) -> Target {
+pub(crate) fn target(image: &str) -> Target {
     Target {
         place: Place { cluster: "main".to_owned(), service: "graphbook".to_owned() },
         account: Some("123456789012".to_owned()),
@@ -72,7 +65,7 @@ fn scenario(name: &str) -> Scenario {
     all().into_iter().find(|it| it.name == name).unwrap()
 }
 
-fn played(scenario: &Scenario) -> (Played, String) {
+pub(crate) fn played(scenario: &Scenario) -> (Played, String) {
     let mut said = Said::default();
     let played = run(play(scenario, &mut said)).unwrap();
     (played, said.0.join("\n"))
@@ -192,24 +185,11 @@ fn the_way_back_leads_to_what_ran_well_and_not_to_the_number_before() {
 #[test]
 fn an_image_of_this_machine_is_pushed_and_served_by_its_digest() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("server.c");
-    std::fs::write(&source, "void _start(void) { for (;;); }").unwrap();
-    let mut compile = Command::new("cc");
-    compile.current_dir(folder.path()).args(["-static", "-nostdlib", "-o", "server", "server.c"]);
-    assert!(compile.status().unwrap().success());
-    let request = Request { program: folder.path().join("server"), ..Request::default() };
-    let cache = Cache::open(&folder.path().join("cache")).unwrap();
-    let plan = plan(&Folder("/".into()), request).unwrap();
-    let (image, _) = build(&plan, &cache, &mut |_| {}).unwrap();
-    let digest = image.digest().to_string();
-    let layout = Layout::open(&folder.path().join("image")).unwrap();
-    layout.put(&Bundle::new(vec![image]).unwrap(), cache.blobs(), Some("1")).unwrap();
-
+    let (place, digest) = image(folder.path());
     let clock = Clock::simulated();
     run(async {
         let simulator = Simulator::serve(Start::default(), &[], &clock).await.unwrap();
         let client = simulator.client(&clock).unwrap();
-        let place = format!("oci:{}:1", folder.path().join("image").display());
         let target = Target { tags: vec!["abc".to_owned()], ..target(&place) };
         let outcome = released(&client, &target, &mut pending()).await;
         assert_eq!(outcome.verdict, Verdict::Deployed);
@@ -253,7 +233,7 @@ fn a_task_ends_with_the_code_of_its_container_and_its_log_is_shown() {
     });
 }
 
-fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(ToOwned::to_owned).collect()
 }
 

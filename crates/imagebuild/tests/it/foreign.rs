@@ -1,14 +1,13 @@
 //! Images before judges that nobody of this project wrote: the specification's own, and a registry.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::docker_registry::DockerRegistry;
 use crate::support::{self, IMAGEBUILD, fails, is_installed, python, succeeds};
 
 /// A layout with an image of this program.
@@ -117,50 +116,12 @@ fn every_document_is_as_its_schema_wants_it() {
     assert_eq!(asked(&documents), [false; 4]);
 }
 
-/// Debian's docker-registry in a folder of its own, until this is dropped.
-struct DockerRegistry {
-    child: Child,
-    address: String,
-    _folder: TempDir,
-}
-
-impl DockerRegistry {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let config = format!(
-            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-             storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {address}}}\n",
-            folder.path().join("registry").display()
-        );
-        let file = folder.path().join("config.yml");
-        fs::write(&file, config).unwrap();
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
-        let begun = Instant::now();
-        while std::net::TcpStream::connect(&address).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { child, address, _folder: folder }
-    }
-}
-
-impl Drop for DockerRegistry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_registry_of_others_has_the_same_image() {
     if !(is_installed("docker-registry") && is_installed("skopeo")) {
         return;
     }
-    let registry = DockerRegistry::new();
+    let registry = DockerRegistry::new(None);
     let folder = tempfile::tempdir().unwrap();
     let place = format!("docker://{}/team/tool:1", registry.address);
     let output = ["-o", &place];

@@ -8,6 +8,7 @@
 
 mod boot;
 mod closure;
+mod docker_registry;
 mod foreign;
 mod graphbook;
 mod image;
