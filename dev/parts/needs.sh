@@ -23,7 +23,6 @@ needs=(
   'servers | have_venv       | python3-venv        | Python, in which the judges of the tests run'
   'servers | have_mysql      | fetch:fetch_mysql   | MySQL, one of the databases that the tests run against'
   'servers | have_judges     | fetch:fetch_judges  | judges of what the tests write, moto, which plays AWS, and the CLI of AWS'
-  'servers | have_judges     | fetch:fetch_judges  | judges of what the tests write, moto, which plays AWS, and the CLI of AWS'
   'images  | have_skopeo     | skopeo              | copies the images that the tests build'
   'images  | have_umoci      | umoci               | unpacks the images that the tests build'
   'images  | have_runc       | runc                | starts what umoci unpacked'
