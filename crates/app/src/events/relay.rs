@@ -225,8 +225,8 @@ impl Relay {
         if unread > 0 {
             tracing::warn!(
                 unread,
-                "ignored what came from Valkey and is not understood: from another release, or \
-                 signed with another JWT_SECRET (GRAPHBOOK_LOG=info,app=debug says why)"
+                "ignored what came from Valkey and is not understood: by another release, or made \
+                 up by somebody (GRAPHBOOK_LOG=info,app=debug says why)"
             );
         }
     }
