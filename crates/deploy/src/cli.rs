@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use indicatif::{MultiProgress, ProgressDrawTarget};
 use reqwest::Url;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,16 +19,16 @@ use crate::aws::{Client, Patience, Service, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, expanded};
 use crate::ecs::{self, Place};
-use crate::image::{ImageError, delivered, named};
+use crate::image::{Delivery, ImageError};
 use crate::logs::{self, logs};
 use crate::orb::{OrbError, Updates};
 use crate::provision::{ProvisionError, TEMPLATE, Wanted, carry_out, propose, withdraw};
-use crate::release::{Outcome, Planned, ReleaseError, Target, look, planned, release, rollback};
+use crate::release::{Outcome, ReleaseError, Target, look, planned, release, rollback};
 use crate::rollout::Limits;
 use crate::simulator::{self, scenarios};
 use crate::stack::ResourceChange;
 use crate::task::{self, Ended};
-use crate::task_definition::{Edit, Set, changes};
+use crate::task_definition::{Edit, Set};
 use crate::verify::{Found, verify};
 use show::{Lines, Live};
 
@@ -369,7 +368,9 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             let (image, tags) = (ready.image(what)?, ready.tags(what)?);
             let repository = ready.repository(what)?;
             let repository = repository.as_deref();
-            let image = delivered(&ready.client, &image, repository, &tags, &bars()).await?;
+            let bars = Live::new().bars();
+            let delivery = Delivery::open(&ready.client, &image, repository).await?;
+            let image = delivery.deliver(&tags, &bars).await?;
             writeln!(out, "{}", image.reference)?;
             Ok(0)
         }
@@ -378,10 +379,10 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             let target = ready.release(what)?;
             let service = look(&ready.client, &target).await?;
             let repository = target.repository.as_deref();
-            let image = named(&ready.client, &target.image, repository).await?;
-            let Planned { service, current, wanted, .. } =
-                planned(&ready.client, &target, service, &image).await?;
-            show::plan(out, &service, &changes(&current, &wanted), &target.migrate, at.output)?;
+            let delivery = Delivery::open(&ready.client, &target.image, repository).await?;
+            let image = delivery.reference();
+            let planned = planned(&ready.client, &target, service, &image).await?;
+            show::plan(out, &target, &planned, at.output)?;
             Ok(0)
         }
         Verb::Verify { at, what } => {
@@ -494,6 +495,7 @@ async fn provisioned(
     }
     let mut stop = Box::pin(asked_to_stop()?);
     let done = carry_out(client, &proposal, &mut live, &mut stop).await?;
+    drop(live);
     show::provisioned(out, &done, output)?;
     Ok(done.exit_code())
 }
@@ -507,7 +509,10 @@ fn line(text: &str) {
 async fn released(client: &Client, target: &Target, output: Output) -> Result<u8, CliError> {
     let mut live = Live::new();
     let mut stop = Box::pin(asked_to_stop()?);
-    ended(&release(client, target, &bars(), &mut live, &mut stop).await?, output)
+    let bars = live.bars();
+    let outcome = release(client, target, &bars, &mut live, &mut stop).await?;
+    drop(live);
+    ended(&outcome, output)
 }
 
 fn ended(outcome: &Outcome, output: Output) -> Result<u8, CliError> {
@@ -545,12 +550,6 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
             _ = interrupted.recv() => {}
         }
     })
-}
-
-fn bars() -> MultiProgress {
-    let shown = io::stderr().is_terminal();
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    MultiProgress::with_draw_target(target)
 }
 
 /// A client, and what was said of where to go.

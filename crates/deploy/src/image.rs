@@ -110,57 +110,68 @@ impl Ecr {
     }
 }
 
-/// Sees to it that an image is in ECR: one of this machine (`oci:`, `oci-archive:`,
-/// `docker-archive:`) is looked at and pushed, under tags if there are some; one that is written
-/// `docker://…` must be there.
-pub async fn delivered(
-    client: &Client,
-    image: &str,
-    repository: Option<&str>,
-    tags: &[String],
-    bars: &MultiProgress,
-) -> Result<Image, ImageError> {
-    let place: Place = image.parse()?;
-    let ecr = Ecr::sign_in(client).await?;
-    if let Place::Registry(reference) = &place {
-        return there(&ecr, reference).await;
-    }
-    let local = Local::open(image, &place)?;
-    local.sound()?;
-    let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
-    local.pushed(&ecr, repository, tags, bars).await
+/// An image that is to be in ECR: one of this machine (`oci:`, `oci-archive:`, `docker-archive:`), or
+/// one that is written `docker://…` and must be there.
+pub struct Delivery {
+    ecr: Ecr,
+    origin: Origin,
 }
 
-/// How a task definition would name an image after [`delivered`]; nothing is pushed.
-pub async fn named(
-    client: &Client,
-    image: &str,
-    repository: Option<&str>,
-) -> Result<String, ImageError> {
-    let place: Place = image.parse()?;
-    let ecr = Ecr::sign_in(client).await?;
-    if let Place::Registry(reference) = &place {
-        return Ok(there(&ecr, reference).await?.reference);
-    }
-    let repository = repository.ok_or_else(|| ImageError::NoRepository(image.to_owned()))?;
-    let found = Local::open(image, &place)?.found;
-    Ok(format!("{}/{repository}@{}", ecr.host, found.top.digest()))
+enum Origin {
+    Local { image: Box<Local>, repository: String },
+    Registry(Image),
 }
 
-/// The architectures of an image of this machine, as Go calls them; nothing, if it is elsewhere or says
-/// nothing of them.
-pub fn architectures(image: &str) -> Option<Vec<String>> {
-    let local = Local::open(image, &image.parse().ok()?).ok()?;
-    let blobs = Blobs::open(&local.folder.join("blobs/sha256")).ok()?;
-    let json = |digest: &str| -> Option<Value> {
-        serde_json::from_slice(&blobs.get(digest.parse().ok()?).ok()?).ok()
-    };
-    let of = |image: &Descriptor| {
-        let manifest = json(image.digest().as_ref())?;
-        let config = json(manifest.pointer("/config/digest")?.as_str()?)?;
-        Some(config.get("architecture")?.as_str()?.to_owned())
-    };
-    local.found.images.iter().map(of).collect()
+impl Delivery {
+    /// Signs in, and finds the image; nothing is pushed yet.
+    pub async fn open(
+        client: &Client,
+        image: &str,
+        repository: Option<&str>,
+    ) -> Result<Self, ImageError> {
+        let place: Place = image.parse()?;
+        if let Place::Registry(reference) = &place {
+            let ecr = Ecr::sign_in(client).await?;
+            let origin = Origin::Registry(there(&ecr, reference).await?);
+            return Ok(Self { ecr, origin });
+        }
+        let name = image;
+        let image = Box::new(Local::open(name, &place)?);
+        let repository = repository.ok_or_else(|| ImageError::NoRepository(name.to_owned()))?;
+        let ecr = Ecr::sign_in(client).await?;
+        let origin = Origin::Local { image, repository: repository.to_owned() };
+        Ok(Self { ecr, origin })
+    }
+
+    /// How a task definition names it.
+    pub fn reference(&self) -> String {
+        match &self.origin {
+            Origin::Local { image, repository } => {
+                format!("{}/{repository}@{}", self.ecr.host, image.found.top.digest())
+            }
+            Origin::Registry(image) => image.reference.clone(),
+        }
+    }
+
+    /// For which processors it is, as Go calls them, if it is of this machine and says so.
+    pub fn architectures(&self) -> Option<Vec<String>> {
+        match &self.origin {
+            Origin::Local { image, .. } => image.architectures(),
+            Origin::Registry(_) => None,
+        }
+    }
+
+    /// Sees to it that it is there, under tags if there are some. One of this machine is looked at first:
+    /// it must be what it says, and could start.
+    pub async fn deliver(self, tags: &[String], bars: &MultiProgress) -> Result<Image, ImageError> {
+        match self.origin {
+            Origin::Local { image, repository } => {
+                image.sound()?;
+                image.pushed(&self.ecr, &repository, tags, bars).await
+            }
+            Origin::Registry(image) => Ok(image),
+        }
+    }
 }
 
 /// An image of this machine.
@@ -188,6 +199,19 @@ impl Local {
         };
         let found = read::find(&folder, tag.as_deref(), Platforms::All)?;
         Ok(Self { name: name.to_owned(), folder, found, _unpacked: unpacked })
+    }
+
+    fn architectures(&self) -> Option<Vec<String>> {
+        let blobs = Blobs::open(&self.folder.join("blobs/sha256")).ok()?;
+        let json = |digest: &str| -> Option<Value> {
+            serde_json::from_slice(&blobs.get(digest.parse().ok()?).ok()?).ok()
+        };
+        let of = |image: &Descriptor| {
+            let manifest = json(image.digest().as_ref())?;
+            let config = json(manifest.pointer("/config/digest")?.as_str()?)?;
+            Some(config.get("architecture")?.as_str()?.to_owned())
+        };
+        self.found.images.iter().map(of).collect()
     }
 
     /// Every digest is computed again, and every image looked at.

@@ -1,5 +1,7 @@
 //! What AWS says of a service and its tasks at one moment. Pure: JSON → values.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -90,6 +92,16 @@ pub enum Rollout {
     InProgress,
     /// It was given up.
     Failed,
+}
+
+impl fmt::Display for Rollout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Completed => "complete",
+            Self::InProgress => "in progress",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 /// Something that happened to a service.

@@ -8,13 +8,13 @@ use crate::aws::error::AwsError;
 use crate::aws::{Client, Service as Aws};
 use crate::diagnose::Finding;
 use crate::ecs::{self, Place};
-use crate::image::{Image, ImageError, delivered};
+use crate::image::{Delivery, Image, ImageError};
 use crate::observed::{Rollout, Service};
 use crate::order::Order;
 use crate::rollout::Limits;
 use crate::task::{self, Ended, Job};
 use crate::task_definition::{Change, Edit, EditError, Registration, Set, changes};
-use crate::verify::refuse;
+use crate::verify::{Check, Found, of_planned};
 
 /// `migrate status`: all is applied, or something is not yet.
 const FITS: [i64; 2] = [0, 3];
@@ -201,9 +201,9 @@ pub enum ReleaseError {
     /// Its log goes elsewhere.
     #[error("{} sends its log to no group of CloudWatch with a stream prefix (awslogs)", short(.0))]
     NoLog(String),
-    /// ECS could not do it.
-    #[error("tasks can't be exchanged: {0}")]
-    Exchange(String),
+    /// It would fail.
+    #[error("it would fail, so nothing was changed:{}", wrong(.0))]
+    Wrong(Vec<Check>),
     /// Another deployment goes on.
     #[error(
         "a deployment of {revision} is under way: wait for it (`deploy status --watch`), then try again"
@@ -233,6 +233,13 @@ pub enum ReleaseError {
     /// There are several containers.
     #[error("the task definition has the containers {}: say which gets the image, container = \"NAME\" or --container NAME", .0.join(", "))]
     Container(Vec<String>),
+}
+
+fn wrong(checks: &[Check]) -> String {
+    checks.iter().fold(String::new(), |text, Check { what, found }| match found {
+        Found::Wrong(why) => text + "\n  - " + what + ": " + why,
+        Found::Fine | Found::Unknown(_) => text,
+    })
 }
 
 impl ReleaseError {
@@ -327,23 +334,28 @@ pub async fn release(
         return Err(ReleaseError::UnderWay { revision: primary.task_definition });
     }
     say.line(&format!("{} runs {}", service.name, short(&service.task_definition)));
-    let (repository, tags) = (target.repository.as_deref(), &target.tags);
-    let image = delivered(client, &target.image, repository, tags, bars).await?;
+    let delivery = Delivery::open(client, &target.image, target.repository.as_deref()).await?;
+    let before = service.task_definition.clone();
+    let planned = planned(client, target, service, &delivery.reference()).await?;
+    let is_changed = planned.current != planned.wanted || is_failed;
+    if is_changed {
+        let mut checks = of_planned(client, target, &planned, &delivery).await;
+        checks.retain(|check| matches!(check.found, Found::Wrong(_)));
+        if !checks.is_empty() {
+            return Err(ReleaseError::Wrong(checks));
+        }
+    }
+    let image = delivery.deliver(&target.tags, bars).await?;
     let sent = if image.sent > 0 {
         format!("sent {:.1} MiB", image.sent as f64 / 1_048_576.0)
     } else {
         "was there already".to_owned()
     };
     say.line(&format!("{} {sent}", image.reference));
-    let before = service.task_definition.clone();
-    let Planned { service, container, current, wanted } =
-        planned(client, target, service, &image.reference).await?;
+    let Planned { service, container, current, wanted } = planned;
     let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
     let order = Order { client, target, image: &image, container: &container, wanted: &wanted };
-    if current == wanted && !is_failed {
-        order.confirm(&service, &before, Verdict::Unchanged, &mut outcome).await?;
-    } else {
-        refuse(&service, &wanted)?;
+    if is_changed {
         for change in &outcome.changes {
             say.line(&format!("  {change}"));
         }
@@ -353,6 +365,8 @@ pub async fn release(
         if order.migrated(&service, &revision, &mut outcome, say, stop).await? {
             order.roll_out(&service, revision, back_to, &mut outcome, say, stop).await?;
         }
+    } else {
+        order.confirm(&service, &before, Verdict::Unchanged, &mut outcome).await?;
     }
     outcome.seconds = client.clock().since(began).as_secs();
     outcome.calls = client.calls().len();

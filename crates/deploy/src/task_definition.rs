@@ -112,6 +112,19 @@ impl Registration {
         &self.0
     }
 
+    /// As it is registered, without the values of variables.
+    pub fn masked(&self) -> Value {
+        let mut masked = self.0.clone();
+        let containers = masked.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let variables = container.get_mut("environment").and_then(Value::as_array_mut);
+            for variable in variables.into_iter().flatten().filter_map(Value::as_object_mut) {
+                variable.insert("value".to_owned(), "***".into());
+            }
+        }
+        masked
+    }
+
     /// Its family.
     pub fn family(&self) -> &str {
         self.0.get("family").and_then(Value::as_str).unwrap_or_default()

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use crate::aws::error::AwsError;
 use crate::aws::{Client, Service as Aws};
-use crate::image::{ImageError, architectures, named};
+use crate::image::{Delivery, ImageError};
 use crate::observed::Service;
-use crate::release::{ReleaseError, Target, look, planned};
-use crate::task_definition::Registration;
+use crate::release::{Planned, Target, look, planned};
 
 /// Something that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,14 +54,9 @@ pub async fn verify(client: &Client, target: &Target) -> Vec<Check> {
     };
     checks.push(check(format!("service {}", service.name), Found::Fine));
     checks.push(check("no deployment is under way", under_way(&service)));
-    if let Some(repository) = &target.repository {
-        let body = json!({ "repositoryNames": [repository] });
-        let answer = client.call(Aws::Ecr, "DescribeRepositories", &body).await;
-        checks.push(check(format!("repository {repository}"), there(answer, |_| None)));
-    }
     let repository = target.repository.as_deref();
-    let image = match named(client, &target.image, repository).await {
-        Ok(image) => image,
+    let delivery = match Delivery::open(client, &target.image, repository).await {
+        Ok(delivery) => delivery,
         Err(error) => {
             let denied = matches!(&error, ImageError::Aws(error) if error.is_denied());
             let found = if denied { Found::Unknown } else { Found::Wrong };
@@ -70,6 +64,7 @@ pub async fn verify(client: &Client, target: &Target) -> Vec<Check> {
             return checks;
         }
     };
+    let image = delivery.reference();
     checks.push(check(format!("image {image}"), Found::Fine));
     let planned = match planned(client, target, service, &image).await {
         Ok(planned) => planned,
@@ -78,12 +73,28 @@ pub async fn verify(client: &Client, target: &Target) -> Vec<Check> {
             return checks;
         }
     };
-    let (service, wanted) = (&planned.service, planned.wanted.json());
     checks.push(check("task definition can be changed so", Found::Fine));
-    if let Some(own) = architectures(&target.image) {
+    checks.extend(of_planned(client, target, &planned, &delivery).await);
+    checks
+}
+
+/// Looks at what a planned revision needs.
+pub(crate) async fn of_planned(
+    client: &Client,
+    target: &Target,
+    planned: &Planned,
+    delivery: &Delivery,
+) -> Vec<Check> {
+    let (service, wanted) = (&planned.service, planned.wanted.json());
+    let mut checks = vec![check("tasks can be exchanged", exchange(service, wanted))];
+    if let Some(repository) = &target.repository {
+        let body = json!({ "repositoryNames": [repository] });
+        let answer = client.call(Aws::Ecr, "DescribeRepositories", &body).await;
+        checks.push(check(format!("repository {repository}"), there(answer, |_| None)));
+    }
+    if let Some(own) = delivery.architectures() {
         checks.push(check("the image is for its processor", processor(wanted, &own)));
     }
-    checks.push(check("tasks can be exchanged", exchange(service, wanted)));
     for (name, from) in secrets(wanted) {
         checks.push(check(format!("secret {name}"), secret(client, &from).await));
     }
@@ -212,14 +223,6 @@ fn target_type(answer: &Value, definition: &Value) -> Option<String> {
             "its targets are of type {found}, and the task definition's network mode needs {wanted}"
         )
     })
-}
-
-/// Why a release should not begin, of what is known without asking anybody.
-pub(crate) fn refuse(service: &Service, wanted: &Registration) -> Result<(), ReleaseError> {
-    match exchange(service, wanted.json()) {
-        Found::Wrong(why) => Err(ReleaseError::Exchange(why)),
-        Found::Fine | Found::Unknown(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

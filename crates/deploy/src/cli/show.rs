@@ -4,17 +4,19 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use anstream::adapter::strip_str;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 
 use super::Output;
 use crate::diagnose::{Class, Finding};
-use crate::observed::{Service, Task};
+use crate::ecs::Place;
+use crate::observed::{Deployment, Rollout, Service, Task};
 use crate::provision::{Proposal, Provisioned};
-use crate::release::{Outcome, Say, Verdict, short};
+use crate::release::{Outcome, Planned, Say, Target, Verdict, short};
 use crate::simulator::scenarios;
 use crate::stack::ResourceChange;
-use crate::task_definition::Change;
+use crate::task_definition::{Registration, changes};
 use crate::verify::{Check, Found};
 
 const HEADING: anstyle::Style = anstyle::Style::new().bold();
@@ -43,42 +45,103 @@ impl Say for Lines {
     }
 }
 
-/// On a terminal, one line that changes; else a line whenever something is new.
+/// On a terminal, some lines that change: what is waited for, and the service's deployments; else a line
+/// whenever something is new.
 pub(super) struct Live {
-    bar: Option<ProgressBar>,
+    bars: MultiProgress,
+    shown: Option<Shown>,
     last: Option<(String, Instant)>,
     events: Vec<String>,
 }
 
+/// The lines that change.
+struct Shown {
+    waiting: ProgressBar,
+    deployments: Vec<ProgressBar>,
+}
+
 impl Live {
     pub(super) fn new() -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
+        let is_seen = io::stderr().is_terminal();
+        let target =
+            if is_seen { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        let shown = is_seen.then(|| {
             let style = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = ProgressBar::new_spinner().with_style(style);
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
+            let waiting = bars.add(ProgressBar::new_spinner().with_style(style));
+            waiting.enable_steady_tick(Duration::from_millis(200));
+            Shown { waiting, deployments: Vec::new() }
         });
-        Self { bar, last: None, events: Vec::new() }
+        Self { bars, shown, last: None, events: Vec::new() }
+    }
+
+    /// Where other bars are shown, so that all know of each other.
+    pub(super) fn bars(&self) -> MultiProgress {
+        self.bars.clone()
     }
 
     /// Asks somebody at the terminal; everything but a yes is a no.
     pub(super) fn asked(&self, question: &str) -> io::Result<bool> {
-        let ask = || {
+        self.bars.suspend(|| {
             write!(anstream::stderr(), "{HEADING}{question}{HEADING:#} [y/N] ")?;
             let mut line = String::new();
             io::stdin().read_line(&mut line)?;
             Ok(["y", "yes"].contains(&line.trim().to_lowercase().as_str()))
-        };
-        self.bar.as_ref().map_or_else(ask, |bar| bar.suspend(ask))
+        })
     }
 
     fn print(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| Lines.line(text)),
-            None => Lines.line(text),
+        self.bars.suspend(|| Lines.line(text));
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no clearing.
+        let _ = self.bars.clear();
+    }
+}
+
+impl Shown {
+    fn show(&mut self, bars: &MultiProgress, what: &str, service: Option<&Service>) {
+        self.waiting.set_message(what.to_owned());
+        let rows: Vec<String> = service.map(deployments).unwrap_or_default();
+        while self.deployments.len() > rows.len() {
+            if let Some(row) = self.deployments.pop() {
+                row.finish_and_clear();
+                bars.remove(&row);
+            }
+        }
+        while self.deployments.len() < rows.len() {
+            let style = ProgressStyle::with_template("{wide_msg}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+            self.deployments.push(bars.add(ProgressBar::new_spinner().with_style(style)));
+        }
+        let is_plain = anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never;
+        for (bar, row) in self.deployments.iter().zip(rows) {
+            bar.set_message(if is_plain { strip_str(&row).to_string() } else { row });
         }
     }
+}
+
+/// A line for each deployment of a service.
+fn deployments(service: &Service) -> Vec<String> {
+    let of = |it: &Deployment| {
+        let Deployment { status, desired, running, pending, failed, .. } = it;
+        let (revision, rollout) = (short(&it.task_definition), it.rollout);
+        let style = match rollout {
+            Rollout::Completed => GOOD,
+            Rollout::InProgress => HEADING,
+            Rollout::Failed => BAD,
+        };
+        format!(
+            "  {status:8} {style}{:11}{style:#} {revision:20} {running} of {desired} run, \
+             {pending} starting, {failed} failed",
+            rollout.to_string()
+        )
+    };
+    service.deployments.iter().map(of).collect()
 }
 
 impl Say for Live {
@@ -97,15 +160,15 @@ impl Say for Live {
                 }
             }
         }
-        if let Some(bar) = &self.bar {
-            bar.set_message(what.to_owned());
-            return;
-        }
         let known =
             self.last.as_ref().is_some_and(|(last, at)| last == what && at.elapsed() < REPEATS);
         if !known {
             self.last = Some((what.to_owned(), Instant::now()));
-            Lines.waiting(what, service);
+        }
+        match &mut self.shown {
+            Some(shown) => shown.show(&self.bars, what, service),
+            None if known => {}
+            None => Lines.waiting(what, service),
         }
     }
 }
@@ -155,18 +218,16 @@ pub(super) fn findings(out: &mut dyn Write, findings: &[Finding]) -> io::Result<
 
 pub(super) fn plan(
     out: &mut dyn Write,
-    service: &Service,
-    changes: &[Change],
-    migrate: &[String],
+    target: &Target,
+    planned: &Planned,
     output: Output,
 ) -> io::Result<()> {
-    let mut calls = vec!["ecs:RegisterTaskDefinition"];
-    if !migrate.is_empty() {
-        calls.push("ecs:RunTask");
-    }
-    calls.push("ecs:UpdateService");
+    let Planned { service, current, wanted, .. } = planned;
+    let changes = changes(current, wanted);
+    let calls = if changes.is_empty() { Vec::new() } else { calls(target, wanted) };
     if output == Output::Json {
-        let calls = if changes.is_empty() { Vec::new() } else { calls };
+        let calls = calls.iter().map(|(call, body)| json!({ "call": call, "body": body }));
+        let calls: Vec<Value> = calls.collect();
         let plan = json!({ "service": service.arn, "changes": changes, "calls": calls });
         serde_json::to_writer_pretty(&mut *out, &plan)?;
         return writeln!(out);
@@ -183,11 +244,34 @@ pub(super) fn plan(
     for change in changes {
         writeln!(out, "  {change}")?;
     }
-    writeln!(out, "then, one call each: {}", calls.join(", "))?;
-    if !migrate.is_empty() {
-        writeln!(out, "  where the task runs `{}`", migrate.join(" "))?;
+    writeln!(
+        out,
+        "{HEADING}then, one call each{HEADING:#} {ASIDE}(--output json has them whole){ASIDE:#}"
+    )?;
+    for (call, _) in calls {
+        writeln!(out, "  {call}")?;
+    }
+    if !target.migrate.is_empty() {
+        writeln!(out, "where the task runs `{}`", target.migrate.join(" "))?;
     }
     Ok(())
+}
+
+/// The calls that would change something; values of variables are masked.
+fn calls(target: &Target, wanted: &Registration) -> Vec<(&'static str, Value)> {
+    let Place { cluster, service } = &target.place;
+    let revision = format!("{}:NEW", wanted.family());
+    let mut calls = vec![("ecs:RegisterTaskDefinition", wanted.masked())];
+    if !target.migrate.is_empty() {
+        let body = json!({
+            "cluster": cluster, "taskDefinition": revision,
+            "overrides": { "containerOverrides": [{ "command": target.migrate }] },
+        });
+        calls.push(("ecs:RunTask", body));
+    }
+    let body = json!({ "cluster": cluster, "service": service, "taskDefinition": revision });
+    calls.push(("ecs:UpdateService", body));
+    calls
 }
 
 pub(super) fn proposal(
@@ -276,14 +360,8 @@ pub(super) fn status(
         out,
         "{HEADING}{name}{HEADING:#} {status}: {running} of {desired} tasks run, {pending} starting"
     )?;
-    for it in &service.deployments {
-        let rollout = format!("{:?}", it.rollout);
-        let revision = short(&it.task_definition);
-        writeln!(
-            out,
-            "  {:8} {rollout:11} {revision:20} {} of {} run, {} failed  {ASIDE}{}{ASIDE:#}",
-            it.status, it.running, it.desired, it.failed, it.reason
-        )?;
+    for (it, row) in service.deployments.iter().zip(deployments(service)) {
+        writeln!(out, "{row}  {ASIDE}{}{ASIDE:#}", it.reason)?;
     }
     for task in tasks {
         let (id, revision) = (short(&task.arn), short(&task.task_definition));

@@ -362,7 +362,11 @@ impl Inner {
             }
             "DescribeRepositories" => Ok(json!({ "repositories": [] })),
             "DescribeSecret" => Ok(json!({ "ARN": text("SecretId") })),
-            "DescribeParameters" => Ok(json!({ "Parameters": [] })),
+            // Parameters are there unless their names say otherwise.
+            "DescribeParameters" if said.to_string().contains("missing") => {
+                Ok(json!({ "Parameters": [] }))
+            }
+            "DescribeParameters" => Ok(json!({ "Parameters": [{ "Name": "there" }] })),
             "DescribeLogGroups" => Ok(json!({ "logGroups": [{ "logGroupName": "graphbook" }] })),
             "ListServiceDeployments" => Ok(json!({ "serviceDeployments": world.deployed_well() })),
             "DescribeServiceRevisions" => {

@@ -77,7 +77,11 @@ fn a_plan_shows_what_would_change_and_no_value_and_changes_nothing() {
     assert!(!said.contains("a secret value") && !said.contains("s3cr3t"), "{said}");
     let json: Value =
         serde_json::from_slice(&served.deploy(&["plan", "--output", "json"]).stdout).unwrap();
-    assert_eq!(json["calls"][1], "ecs:UpdateService");
+    assert_eq!(json["calls"][1]["call"], "ecs:UpdateService");
+    assert_eq!(json["calls"][1]["body"]["taskDefinition"], "graphbook:NEW");
+    let registered = &json["calls"][0]["body"];
+    assert_eq!(registered["inventedMember"]["kept"], true);
+    assert!(!json.to_string().contains("a secret value"), "{json}");
     let status = served.deploy(&["status"]);
     assert!(text(&status).starts_with("graphbook ACTIVE: 2 of 2 tasks run"), "{}", text(&status));
     let calls = served.calls();
@@ -146,14 +150,22 @@ fn all_that_would_fail_is_told_at_once() {
     let path = served.folder.path().join("deploy.toml");
     let toml = std::fs::read_to_string(&path).unwrap();
     let secret = "arn:aws:secretsmanager:eu-central-1:1:secret:db-AbCdEf";
-    let secrets = format!("secrets = {{ A = \"{secret}:key::\", B = \"/b\", C = \"/c\" }}\n");
+    let secrets =
+        format!("secrets = {{ A = \"{secret}:key::\", B = \"/missing/b\", C = \"/missing/c\" }}\n");
     std::fs::write(&path, toml + &secrets).unwrap();
     let wrong = served.deploy(&["verify"]);
     let said = text(&wrong);
     assert_eq!(wrong.status.code(), Some(10), "{said}");
-    for words in ["secret B: there is no parameter /b", "secret C: there is no parameter /c"] {
+    for words in
+        ["secret B: there is no parameter /missing/b", "secret C: there is no parameter /missing/c"]
+    {
         assert!(said.contains(words), "{said}");
     }
+    // A release says the same, and does not begin.
+    let released = served.deploy(&["release", "--tag", "1"]);
+    let said = text(&released);
+    assert_eq!(released.status.code(), Some(10), "{said}");
+    assert!(said.contains("nothing was changed:\n  - secret B: there is no parameter"), "{said}");
     let json = served.deploy(&["verify", "--output", "json"]).stdout;
     let json: Value = serde_json::from_slice(&json).unwrap();
     let of = |what: &str| json.as_array().unwrap().iter().find(|it| it["what"] == what).unwrap();
@@ -162,5 +174,6 @@ fn all_that_would_fail_is_told_at_once() {
         (&"fine".into(), &"wrong".into())
     );
     let calls = served.calls();
-    assert!(!calls.iter().any(|name| ["GetSecretValue", "GetParameters"].contains(&name.as_str())));
+    let never = ["GetSecretValue", "GetParameters", "RegisterTaskDefinition"];
+    assert!(!calls.iter().any(|name| never.contains(&name.as_str())));
 }
