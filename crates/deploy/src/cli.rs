@@ -182,10 +182,10 @@ pub struct At {
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
     /// The region [default: as the AWS CLI finds it]
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, alias = "aws-region", alias = "aws_region", value_name = "REGION")]
     region: Option<String>,
     /// A profile of ~/.aws/config
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "profile-name", alias = "profile_name", value_name = "NAME")]
     profile: Option<String>,
     /// The account that it must be in
     #[arg(long, value_name = "NUMBER")]
@@ -231,6 +231,9 @@ pub struct What {
     /// A tag that it gets there
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// Deploy it even if nothing changes: all tasks are exchanged
+    #[arg(long)]
+    force: bool,
 }
 
 /// The orb's flags.
@@ -254,6 +257,21 @@ pub struct Orb {
     /// It is always verified
     #[arg(long, alias = "verify_revision_is_deployed", num_args = 0..=1, hide = true)]
     verify_revision_is_deployed: Option<String>,
+    /// Let it be deployed even if nothing changes
+    #[arg(long, alias = "force_new_deployment", num_args = 0..=1, default_value = "false",
+          default_missing_value = "true")]
+    force_new_deployment: bool,
+    /// Let ECS end a deployment that fails, and go back
+    #[arg(long, alias = "enable_circuit_breaker", num_args = 0..=1, default_value = "false",
+          default_missing_value = "true")]
+    enable_circuit_breaker: bool,
+    /// What took too long is never green
+    #[arg(long, alias = "fail_on_verification_timeout", num_args = 0..=1, hide = true,
+          value_parser = ["true"])]
+    fail_on_verification_timeout: Option<String>,
+    /// ECS's own
+    #[arg(long, alias = "deployment_controller", hide = true, value_parser = ["ECS"])]
+    deployment_controller: Option<String>,
     /// So often the orb would look: with the interval, how long it waits
     #[arg(long, alias = "max_poll_attempts", default_value_t = 50)]
     max_poll_attempts: u64,
@@ -358,7 +376,8 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             let mut ready = Ready::new(at).await?;
             // As the orb has it.
             ready.config.service.get_or_insert_with(|| orb.family.clone());
-            let mut target = Target { edits, ..ready.target()? };
+            let (force, breaker) = (orb.force_new_deployment, orb.enable_circuit_breaker);
+            let mut target = Target { edits, force, breaker, ..ready.target()? };
             target.limits.time = Duration::from_secs(orb.max_poll_attempts * orb.poll_interval);
             by_tag(&ready.client, &mut target, images).await?;
             released(&ready.client, &target, at.output).await
@@ -676,6 +695,8 @@ impl<'a> Ready<'a> {
                 failures: at.failures.or(config.failures).unwrap_or(default.failures),
                 time: minutes.unwrap_or(default.time),
             },
+            force: false,
+            breaker: false,
             rollback: !at.no_rollback && config.rollback.unwrap_or(true),
         })
     }
@@ -693,6 +714,7 @@ impl<'a> Ready<'a> {
         let secrets = self.config.secrets.iter();
         let secrets = secrets.map(|(name, from)| edit(name, from, Set::Secret));
         Ok(Target {
+            force: what.force,
             image: self.image(what)?,
             repository: self.repository(what)?,
             edits: variables.chain(secrets).collect::<Result<_, CliError>>()?,

@@ -66,16 +66,47 @@ pub async fn register(client: &Client, wanted: &Registration) -> Result<String, 
     Ok(arn.to_owned())
 }
 
+/// How a service is updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// A deployment begins even if nothing changes.
+    pub force: bool,
+    /// It gets a circuit breaker, if it has none.
+    pub breaker: bool,
+}
+
 /// Lets a service run a revision, and gives the service as it is then. If nobody knows whether that
 /// was done, the service is looked at first: two updates are two deployments (kayac/ecspresso#929).
-pub async fn update(client: &Client, at: &Place, revision: &str) -> Result<Service, AwsError> {
-    let body = json!({ "cluster": at.cluster, "service": at.service, "taskDefinition": revision });
+pub async fn update(
+    client: &Client,
+    at: &Place,
+    before: &Service,
+    revision: &str,
+    how: Update,
+) -> Result<Service, AwsError> {
+    let mut body =
+        json!({ "cluster": at.cluster, "service": at.service, "taskDefinition": revision });
+    if let Some(body) = body.as_object_mut() {
+        if how.force {
+            body.insert("forceNewDeployment".to_owned(), true.into());
+        }
+        if how.breaker && !before.circuit_breaker.enabled {
+            // The others of it stay as they are (the orb's script forgets them).
+            let mut configuration = before.configuration.clone();
+            let breaker = json!({ "enable": true, "rollback": true });
+            configuration.insert("deploymentCircuitBreaker".to_owned(), breaker);
+            body.insert("deploymentConfiguration".to_owned(), configuration.into());
+        }
+    }
     let update = || client.call(Aws::Ecs, "UpdateService", &body);
     let answer = match update().await {
         Err(AwsError::Ambiguous { .. }) => {
             let now = service(client, at).await?;
+            let old = before.primary().map(|it| it.id.as_str());
             let is_done = |it: &Service| {
-                it.primary().is_some_and(|primary| primary.task_definition == revision)
+                it.primary().is_some_and(|primary| {
+                    primary.task_definition == revision && Some(primary.id.as_str()) != old
+                })
             };
             if let Some(now) = now.filter(is_done) {
                 return Ok(now);

@@ -30,6 +30,9 @@ pub struct Service {
     pub maximum_percent: u64,
     /// Whether ECS ends a deployment that fails, and whether it goes back then.
     pub circuit_breaker: CircuitBreaker,
+    /// How deployments go, as `UpdateService` takes it.
+    #[serde(skip)]
+    pub configuration: Map<String, Value>,
     /// The newest first.
     pub deployments: Vec<Deployment>,
     /// The newest first.
@@ -192,6 +195,11 @@ impl Service {
                 enabled: breaker("enable"),
                 rollback: breaker("rollback"),
             },
+            configuration: value
+                .get("deploymentConfiguration")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
             deployments: list(value, "deployments")
                 .map(|it| Deployment::read(it, list(value, "deployments").count() == 1))
                 .collect(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::aws::Client;
 use crate::aws::error::AwsError;
 use crate::diagnose::diagnose;
-use crate::ecs;
+use crate::ecs::{self, Update};
 use crate::image::Image;
 use crate::observed::{Container, Service, Task};
 use crate::release::{Outcome, ReleaseError, Say, Target, Verdict, short};
@@ -70,7 +70,9 @@ impl Order<'_> {
     ) -> Result<(), ReleaseError> {
         outcome.revision.clone_from(&revision);
         let known = service.events.first().map(|event| event.id.clone());
-        let updated = ecs::update(self.client, &self.target.place, &revision).await?;
+        let Target { place, force, breaker, .. } = self.target;
+        let how = Update { force: *force, breaker: *breaker };
+        let updated = ecs::update(self.client, place, service, &revision, how).await?;
         let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
         say.line(&format!("{} is being deployed as {id}", short(&revision)));
         outcome.deployment = Some(id.clone());
@@ -136,7 +138,7 @@ impl Order<'_> {
                     if let Some(task) = known.failed.last() {
                         outcome.log = ecs::last_lines(self.client, self.wanted, task, LINES).await;
                     }
-                    return self.ended(ended, followed, outcome, say, stop).await;
+                    return self.ended(ended, followed, &service, outcome, say, stop).await;
                 }
             };
             say.waiting(&what, Some(&service));
@@ -159,6 +161,7 @@ impl Order<'_> {
         &self,
         stand: &Stand,
         followed: &Followed,
+        service: &Service,
         outcome: &mut Outcome,
         say: &mut dyn Say,
         stop: &mut (dyn Future<Output = ()> + Unpin),
@@ -180,7 +183,7 @@ impl Order<'_> {
             Stand::Gone(status) => outcome.left = format!("the service is {status}"),
             _ => match &followed.before {
                 Some(before) if self.target.rollback => {
-                    self.go_back(before, outcome, say, stop).await?;
+                    self.go_back(before, service, outcome, say, stop).await?;
                 }
                 Some(before) => {
                     outcome.left = format!(
@@ -189,7 +192,7 @@ impl Order<'_> {
                     );
                 }
                 None => {
-                    "there is no revision that ran well to go back to, and ECS goes on trying"
+                    "there is no other revision that ran well to go back to, and ECS goes on trying"
                         .clone_into(&mut outcome.left);
                 }
             },
@@ -201,6 +204,7 @@ impl Order<'_> {
     async fn go_back(
         &self,
         before: &str,
+        service: &Service,
         outcome: &mut Outcome,
         say: &mut dyn Say,
         stop: &mut (dyn Future<Output = ()> + Unpin),
@@ -208,7 +212,8 @@ impl Order<'_> {
         let why = outcome.findings.first().map(|finding| finding.class.title());
         let why = why.unwrap_or("it does not become complete");
         say.line(&format!("{why}: going back to {}", short(before)));
-        let updated = ecs::update(self.client, &self.target.place, before).await?;
+        let (place, how) = (&self.target.place, Update::default());
+        let updated = ecs::update(self.client, place, service, before, how).await?;
         let id = updated.primary().map(|it| it.id.clone()).unwrap_or_default();
         let followed = Followed { id, revision: before.to_owned(), before: None };
         let clock = self.client.clock();

@@ -46,6 +46,10 @@ pub struct Target {
     pub limits: Limits,
     /// Whether the service is brought back then.
     pub rollback: bool,
+    /// Whether it is deployed even if nothing changes.
+    pub force: bool,
+    /// Whether the service gets a circuit breaker, if it has none.
+    pub breaker: bool,
 }
 
 impl Target {
@@ -337,7 +341,10 @@ pub async fn release(
     let delivery = Delivery::open(client, &target.image, target.repository.as_deref()).await?;
     let before = service.task_definition.clone();
     let planned = planned(client, target, service, &delivery.reference()).await?;
-    let is_changed = planned.current != planned.wanted || is_failed;
+    let is_changed = planned.current != planned.wanted
+        || is_failed
+        || target.force
+        || (target.breaker && !planned.service.circuit_breaker.enabled);
     if is_changed {
         let mut checks = of_planned(client, target, &planned, &delivery).await;
         checks.retain(|check| matches!(check.found, Found::Wrong(_)));
@@ -361,7 +368,8 @@ pub async fn release(
         }
         let revision =
             if current == wanted { before.clone() } else { ecs::register(client, &wanted).await? };
-        let back_to = (!is_failed).then_some(before);
+        // To the same one is no way back.
+        let back_to = Some(before).filter(|before| !is_failed && *before != revision);
         if order.migrated(&service, &revision, &mut outcome, say, stop).await? {
             order.roll_out(&service, revision, back_to, &mut outcome, say, stop).await?;
         }

@@ -25,6 +25,8 @@ use error::{AwsError, Refusal, SKEW};
 
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(30);
+/// The largest answer that is read, in bytes. Those of AWS are some hundred kilobytes.
+const LARGEST: usize = 32 << 20;
 /// The longest that a service may tell to wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -242,9 +244,16 @@ impl Client {
         locked(&self.calls).push(name.clone());
         let sent = request.send().await;
         let answered = match sent {
-            Ok(response) => {
+            Ok(mut response) => {
                 let (status, headers) = (response.status(), response.headers().clone());
-                response.bytes().await.map(|bytes| (status, headers, bytes))
+                match whole(&mut response).await {
+                    Ok(Some(bytes)) => Ok((status, headers, bytes)),
+                    Ok(None) => {
+                        let reason = format!("it has more than {LARGEST} bytes");
+                        return Tried::Failed(AwsError::Answer { operation: name, reason });
+                    }
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         };
@@ -415,6 +424,18 @@ impl Client {
             }
         }
     }
+}
+
+/// The body of an answer; nothing if it is too large.
+async fn whole(response: &mut reqwest::Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > LARGEST {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
 }
 
 /// Whether doing it twice is as doing it once. What has a token is done once for that (ECS, "Ensuring

@@ -239,6 +239,8 @@ pub async fn play(scenario: &Scenario, say: &mut dyn Say) -> io::Result<Played> 
         schema: Vec::new(),
         limits: Limits::default(),
         rollback: true,
+        force: false,
+        breaker: false,
     };
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
     let mut never = std::future::pending();
@@ -346,6 +348,10 @@ impl Inner {
             }
             "UpdateService" => {
                 let force = said.get("forceNewDeployment").and_then(Value::as_bool);
+                let breaker = said.pointer("/deploymentConfiguration/deploymentCircuitBreaker");
+                if let Some(rollback) = breaker.and_then(|it| it.get("rollback")?.as_bool()) {
+                    world.set_breaker(rollback);
+                }
                 world
                     .update(text("taskDefinition"), force.unwrap_or_default())
                     .ok_or_else(no_definition)?;

@@ -259,7 +259,7 @@ pub fn all() -> Vec<Scenario> {
                 ..stops(2, EXITED)
             },
             35,
-            "there is no revision that ran well to go back to",
+            "there is no other revision that ran well to go back to",
         ),
         scenario(
             "under-way",

@@ -281,6 +281,11 @@ impl World {
         Some(())
     }
 
+    /// Gives the service a circuit breaker.
+    pub fn set_breaker(&mut self, rollback: bool) {
+        self.start.breaker = Some(rollback);
+    }
+
     fn next(&mut self) -> u64 {
         self.number += 1;
         self.number

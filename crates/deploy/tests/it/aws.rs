@@ -266,6 +266,13 @@ fn what_may_have_been_done_is_not_done_again() {
 }
 
 #[test]
+fn an_answer_without_end_is_given_up() {
+    let (result, ..) = called(vec![yes(&" ".repeat(33 << 20))], "DescribeServices");
+    let said = result.unwrap_err().to_string();
+    assert!(said.contains("more than 33554432 bytes"), "{said}");
+}
+
+#[test]
 fn a_task_with_a_token_of_its_own_is_started_once_however_often_it_is_asked_for() {
     let served = Served::new(vec![Answer::Hangup, yes("{}")]);
     let client = served.client(keys(), &Clock::simulated());

@@ -32,6 +32,7 @@ fn requests() -> Vec<(String, Value)> {
         let start = Start {
             revisions: vec![Fate::Fine(5), Fate::Fine(5)],
             balanced: true,
+            breaker: None,
             ..Start::default()
         };
         let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
@@ -40,6 +41,8 @@ fn requests() -> Vec<(String, Value)> {
         let edit = |change| Edit { container: "app".to_owned(), change };
         let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-AbCdEf";
         let target = Target {
+            force: true,
+            breaker: true,
             migrate: words("migrate up"),
             schema: words("migrate status"),
             edits: vec![

@@ -11,7 +11,7 @@ use deploy::release::{Outcome, ReleaseError, Say, Target, Verdict, release, roll
 use deploy::rollout::Limits;
 use deploy::simulator::scenarios::{Scenario, all};
 use deploy::simulator::world::{Fate, Start, Stop};
-use deploy::simulator::{Played, Simulator, play};
+use deploy::simulator::{Fault, Played, Simulator, Wrong, play};
 use deploy::task::{self, Ended};
 use deploy::task_definition::Registration;
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -46,6 +46,8 @@ pub(crate) fn target(image: &str) -> Target {
         schema: Vec::new(),
         limits: Limits::default(),
         rollback: true,
+        force: false,
+        breaker: false,
     }
 }
 
@@ -322,4 +324,31 @@ fn who_is_asked_to_stop_while_migrations_run_says_so_and_changes_nothing() {
         assert!(outcome.left.contains("goes on in ECS; `deploy logs --task"), "{}", outcome.left);
         assert_eq!(writes(&simulator), ["RegisterTaskDefinition", "RunTask"]);
     });
+}
+
+#[test]
+fn what_serves_already_is_deployed_again_once_if_that_is_wanted() {
+    let lost = Fault { operation: "UpdateService", after: 1, times: 1, what: Wrong::Lost };
+    for faults in [Vec::new(), vec![lost]] {
+        let clock = Clock::simulated();
+        run(async {
+            let start = Start { breaker: None, ..Start::default() };
+            let simulator = Simulator::serve(start, &faults, &clock).await.unwrap();
+            let image = simulator.image().await.unwrap();
+            let client = simulator.client(&clock).unwrap();
+            released(&client, &target(&image), &mut pending()).await;
+            let again = Target { force: true, breaker: true, ..target(&image) };
+            let outcome = released(&client, &again, &mut pending()).await;
+            assert_eq!(outcome.verdict, Verdict::Deployed);
+            assert!(outcome.revision.ends_with("graphbook:2"), "{}", outcome.revision);
+            let updates = ["RegisterTaskDefinition", "UpdateService", "UpdateService"];
+            assert_eq!(writes(&simulator), updates);
+            let (_, said) =
+                simulator.calls().into_iter().rfind(|it| it.0 == "UpdateService").unwrap();
+            assert_eq!(said["forceNewDeployment"], true);
+            let configuration = &said["deploymentConfiguration"];
+            assert_eq!(configuration["deploymentCircuitBreaker"]["enable"], true);
+            assert_eq!(configuration["maximumPercent"], 200, "what is there is kept");
+        });
+    }
 }
