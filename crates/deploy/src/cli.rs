@@ -231,7 +231,7 @@ pub struct What {
     /// A tag that it gets there
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// Deploy it even if nothing changes: all tasks are exchanged
+    /// Deploy it even if nothing changes, another deployment is under way, or it is found to fail
     #[arg(long)]
     force: bool,
 }
@@ -435,6 +435,10 @@ async fn verb(verb: &Verb) -> Result<u8, CliError> {
             let mut stop = Box::pin(asked_to_stop()?);
             match task::run(&ready.client, &target, command, &mut line, &mut stop).await? {
                 Ended::With(code) => Ok(u8::try_from(code).unwrap_or(255)),
+                Ended::Late => {
+                    show::error("the task did not start in time, and was stopped");
+                    Ok(22)
+                }
                 Ended::Left(arn) => {
                     show::error(&format!("interrupted. {}", task::goes_on(&arn)));
                     Ok(23)
@@ -653,6 +657,7 @@ impl<'a> Ready<'a> {
             template,
             parameters: all,
             place,
+            container: said(at.container.as_ref(), config.container.as_ref())?,
             account: said(at.account.as_ref(), config.account.as_ref())?,
         })
     }

@@ -102,13 +102,8 @@ pub enum ConfigError {
     #[error("deploy.toml has the environments {}: say which with --env", .0.join(", "))]
     Which(Vec<String>),
     /// A variable that is named and not set.
-    #[error("{text:?} names the variable {name}, which is not set")]
-    Unset {
-        /// As it was written.
-        text: String,
-        /// The variable.
-        name: String,
-    },
+    #[error("the variable {0} is named in deploy.toml or a flag, and not set; $$ is a dollar")]
+    Unset(String),
 }
 
 fn meant(nearest: Option<&'static str>) -> String {
@@ -188,7 +183,8 @@ pub fn expanded(
             out.push('$');
             out.push_str(part);
         } else {
-            let unset = || ConfigError::Unset { text: text.to_owned(), name: name.to_owned() };
+            // What stands around it may be a secret.
+            let unset = || ConfigError::Unset(name.to_owned());
             out.push_str(&variable(name).ok_or_else(unset)?);
             out.push_str(rest);
         }
@@ -241,7 +237,8 @@ mod tests {
         let of = |text| expanded(text, &variable);
         assert_eq!(of("a$$b$$$CIRCLE_SHA1.${CIRCLE_SHA1}"), Ok("a$b$abc.abc".to_owned()));
         assert_eq!(of("a$ b$"), Ok("a$ b$".to_owned()));
-        let unset = of("${MISSING}").unwrap_err().to_string();
-        assert_eq!(unset, "\"${MISSING}\" names the variable MISSING, which is not set");
+        let unset = of("secret${MISSING}").unwrap_err().to_string();
+        assert!(unset.starts_with("the variable MISSING is named"), "{unset}");
+        assert!(!unset.contains("secret"), "{unset}");
     }
 }

@@ -37,13 +37,30 @@ pub async fn service(client: &Client, at: &Place) -> Result<Option<Service>, Aws
 
 /// A task definition with its tags, by ARN, `family:revision` or family, as it can be registered.
 pub async fn definition(client: &Client, name: &str) -> Result<(String, Registration), AwsError> {
+    let (arn, read, _) = definition_and_status(client, name).await?;
+    Ok((arn, read))
+}
+
+/// The same of one that a service can be given: one that was deregistered, as `CloudFormation` does with
+/// its own when they are replaced, is registered again.
+pub async fn usable(client: &Client, name: &str) -> Result<(String, Registration), AwsError> {
+    let (arn, read, is_active) = definition_and_status(client, name).await?;
+    let arn = if is_active { arn } else { register(client, &read).await? };
+    Ok((arn, read))
+}
+
+async fn definition_and_status(
+    client: &Client,
+    name: &str,
+) -> Result<(String, Registration, bool), AwsError> {
     let body = json!({ "taskDefinition": name, "include": ["TAGS"] });
     let answer = client.call(Aws::Ecs, "DescribeTaskDefinition", &body).await?;
     let arn = answer.pointer("/taskDefinition/taskDefinitionArn").and_then(Value::as_str);
     let read = Registration::of_described(&answer);
     let read =
         read.map_err(|error| unreadable("ecs:DescribeTaskDefinition", &error.to_string()))?;
-    Ok((arn.unwrap_or_default().to_owned(), read))
+    let status = answer.pointer("/taskDefinition/status").and_then(Value::as_str);
+    Ok((arn.unwrap_or_default().to_owned(), read, status != Some("INACTIVE")))
 }
 
 /// Registers it, and gives the ARN of the revision. If nobody knows whether that was done, the last
@@ -119,14 +136,31 @@ pub async fn update(
     service.ok_or_else(|| unreadable("ecs:UpdateService", "it describes no service"))
 }
 
-/// The ARNs of the revisions that were deployed well, the last first. ECS remembers three months.
-pub async fn deployed_well(client: &Client, at: &Place) -> Result<Vec<String>, AwsError> {
+/// A revision that was deployed well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployed {
+    /// The ARN of the task definition.
+    pub revision: String,
+    /// The digest that a container had.
+    pub digest: String,
+}
+
+/// What was deployed well, the last first. ECS remembers three months, and of what never had a task
+/// no digest.
+pub async fn deployed_well(
+    client: &Client,
+    at: &Place,
+    container: &str,
+) -> Result<Vec<Deployed>, AwsError> {
     let body = json!({ "cluster": at.cluster, "service": at.service, "status": ["SUCCESSFUL"] });
     let answer = client.call(Aws::Ecs, "ListServiceDeployments", &body).await?;
     let deployments = answer.get("serviceDeployments").and_then(Value::as_array);
-    let targets = deployments.into_iter().flatten().filter_map(|it| {
-        it.get("targetServiceRevisionArn").and_then(Value::as_str).map(ToOwned::to_owned)
-    });
+    let mut deployments: Vec<&Value> = deployments.into_iter().flatten().collect();
+    let at = |it: &Value| it.get("createdAt").and_then(Value::as_f64).unwrap_or_default();
+    deployments.sort_by(|a, b| at(b).total_cmp(&at(a)));
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+    let targets = deployments.iter().filter_map(|it| text(it, "targetServiceRevisionArn"));
     // More are not described at a time.
     let targets: Vec<String> = targets.take(20).collect();
     if targets.is_empty() {
@@ -136,14 +170,20 @@ pub async fn deployed_well(client: &Client, at: &Place) -> Result<Vec<String>, A
     let answer = client.call(Aws::Ecs, "DescribeServiceRevisions", &body).await?;
     let revisions = answer.get("serviceRevisions").and_then(Value::as_array);
     let revisions: Vec<&Value> = revisions.into_iter().flatten().collect();
-    let text =
-        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
     let of = |arn: &String| {
-        let found =
-            revisions.iter().find(|it| text(it, "serviceRevisionArn").as_ref() == Some(arn));
-        found.and_then(|it| text(it, "taskDefinition"))
+        let mut revisions = revisions.iter();
+        let found = revisions.find(|it| text(it, "serviceRevisionArn").as_ref() == Some(arn))?;
+        let (revision, digest) = (text(found, "taskDefinition")?, digest_of(found, container)?);
+        Some(Deployed { revision, digest })
     };
     Ok(targets.iter().filter_map(of).collect())
+}
+
+/// What a service is brought back to: what was there before its image came first, since that it was
+/// brought back to is no step forward. An image that was never deployed well has come just now.
+pub fn before<'a>(history: &'a [Deployed], digest: &str) -> Option<&'a Deployed> {
+    let first = history.iter().rposition(|it| it.digest == digest);
+    history.get(first.map_or(0, |at| at + 1)..)?.first()
 }
 
 /// The ARNs of a service's tasks that run, or that stopped within the last hour.
@@ -229,25 +269,38 @@ pub async fn reasons(client: &Client, service: &Service, record: Option<&str>) -
     reasons
 }
 
-/// The digest that ECS resolved the image of a container to when it deployed a revision; nothing if
-/// these credentials may not ask.
+/// The digest that ECS resolved the image of a container to when it deployed a revision, where it says.
 pub async fn resolved(
     client: &Client,
     service: &Service,
     revision: &str,
     container: &str,
-) -> Option<String> {
+) -> Result<Option<String>, AwsError> {
     if service.revisions.is_empty() {
-        return None;
+        return Ok(None);
     }
     let body = json!({ "serviceRevisionArns": service.revisions });
-    let answer = client.call(Aws::Ecs, "DescribeServiceRevisions", &body).await.ok()?;
-    let revisions = answer.get("serviceRevisions")?.as_array()?;
+    let answer = client.call(Aws::Ecs, "DescribeServiceRevisions", &body).await?;
+    let revisions = answer.get("serviceRevisions").and_then(Value::as_array);
+    let ours = |it: &&Value| it.get("taskDefinition").and_then(Value::as_str) == Some(revision);
+    let ours = revisions.into_iter().flatten().find(ours);
+    Ok(ours.and_then(|revision| digest_of(revision, container)))
+}
+
+/// What a service's revision says of the image of a container.
+fn digest_of(revision: &Value, container: &str) -> Option<String> {
+    let images = revision.get("containerImages")?.as_array()?;
     let text = |value: &Value, key: &str| value.get(key)?.as_str().map(ToOwned::to_owned);
-    let ours = |it: &&Value| text(it, "taskDefinition").as_deref() == Some(revision);
-    let images = revisions.iter().find(ours)?.get("containerImages")?.as_array()?;
     let named = |it: &&Value| text(it, "containerName").as_deref() == Some(container);
-    text(images.iter().find(named)?, "imageDigest")
+    let image = images.iter().find(named)?;
+    let of_name = || Some(text(image, "image")?.split_once('@')?.1.to_owned());
+    text(image, "imageDigest").or_else(of_name)
+}
+
+/// Stops a task.
+pub async fn stop(client: &Client, at: &Place, task: &str, reason: &str) -> Result<(), AwsError> {
+    let body = json!({ "cluster": at.cluster, "task": task, "reason": reason });
+    client.call(Aws::Ecs, "StopTask", &body).await.map(|_| ())
 }
 
 /// The group and stream of `CloudWatch` that a container writes its log to, the first that does if
@@ -268,4 +321,32 @@ pub(crate) fn log_of(
         let wanted = container.is_none_or(|wanted| wanted == name);
         wanted.then(|| (group.to_owned(), format!("{prefix}/{name}/{id}")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_goes_further_back_and_never_forward() {
+        let history = |digests: &str| -> Vec<Deployed> {
+            let of = |digest: char| Deployed {
+                revision: digest.to_string(),
+                digest: digest.to_string(),
+            };
+            digests.chars().map(of).collect()
+        };
+        let back = |digests: &str, now: &str| {
+            before(&history(digests), now).map(|it| it.digest.clone()).unwrap_or_default()
+        };
+        assert_eq!(back("321", "3"), "2");
+        // From 3 back to 2: the next way back leads to 1, and not to 3.
+        assert_eq!(back("2321", "2"), "1");
+        assert_eq!(back("121", "1"), "");
+        // The same image in two revisions.
+        assert_eq!(back("221", "2"), "1");
+        // One that failed is not among them.
+        assert_eq!(back("21", "3"), "2");
+        assert_eq!(back("", "1"), "");
+    }
 }

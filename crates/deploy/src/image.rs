@@ -32,6 +32,15 @@ pub struct Image {
     pub sent: u64,
 }
 
+impl Image {
+    /// One that is only known by its name.
+    pub fn named(reference: &str) -> Self {
+        let digests = reference.split_once('@').map(|(_, digest)| digest.to_owned());
+        let reference = reference.to_owned();
+        Self { reference, digests: digests.into_iter().collect(), sent: 0 }
+    }
+}
+
 /// Why there is no image to release.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
@@ -103,7 +112,12 @@ impl Ecr {
     }
 
     fn repository(&self, reference: &Reference) -> Result<Repository, RegistryError> {
-        let credential = (reference.host == self.host).then(|| self.credential.clone());
+        // A token is good for the registries of other accounts as well, as far as its owner is.
+        let elsewhere = |host: &str| host.split_once(".dkr.ecr.").map(|(_, rest)| rest.to_owned());
+        let is_ecr = elsewhere(&reference.host).is_some()
+            && elsewhere(&reference.host) == elsewhere(&self.host);
+        let is_ours = reference.host == self.host || is_ecr;
+        let credential = is_ours.then(|| self.credential.clone());
         let plain_http = self.plain_http;
         let patience = Patience::default();
         Repository::new(reference, None, Connection { plain_http, credential, patience })

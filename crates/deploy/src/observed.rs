@@ -230,6 +230,13 @@ impl Service {
         self.deployments.iter().find(|it| it.id == id)
     }
 
+    /// The revision of the newest deployment that was completed, as far as it still has tasks or is the
+    /// service's own.
+    pub fn ran_well(&self) -> Option<&str> {
+        let mut well = self.deployments.iter().filter(|it| it.rollout == Rollout::Completed);
+        well.next().map(|it| it.task_definition.as_str())
+    }
+
     /// Whether a deployment is under way.
     pub fn is_deploying(&self) -> bool {
         self.deployments.len() > 1

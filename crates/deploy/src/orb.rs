@@ -60,6 +60,11 @@ impl Updates {
     fn one(self, update: &str) -> Result<Edit, OrbError> {
         let (container, rest) = update.split_once(',').unwrap_or((update, ""));
         let container = container.trim().to_owned();
+        // ECS's own rule for names. What is none may be a value.
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+        if container.is_empty() || !container.chars().all(is_name) {
+            return Err(OrbError::Container);
+        }
         let missing = |missing| OrbError::Missing {
             container: container.clone(),
             missing,
@@ -153,5 +158,7 @@ mod tests {
         assert!(error.contains("container app lacks name or value"), "{error}");
         assert!(!error.contains("hidden"), "{error}");
         assert!(Updates::Images.read("container=app").is_err());
+        let error = Updates::Variables.read("container=app;name=X;value=hidden").unwrap_err();
+        assert!(!error.to_string().contains("hidden"), "{error}");
     }
 }

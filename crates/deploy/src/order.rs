@@ -68,6 +68,11 @@ impl Order<'_> {
         say: &mut dyn Say,
         stop: &mut (dyn Future<Output = ()> + Unpin),
     ) -> Result<(), ReleaseError> {
+        tokio::select! {
+            biased;
+            () = &mut *stop => return Err(ReleaseError::Interrupted),
+            () = std::future::ready(()) => {}
+        }
         outcome.revision.clone_from(&revision);
         let known = service.events.first().map(|event| event.id.clone());
         let Target { place, force, breaker, .. } = self.target;
@@ -93,9 +98,12 @@ impl Order<'_> {
         } else {
             let arns = std::mem::take(&mut known.waiting);
             let tasks = ecs::described(self.client, &self.target.place, &arns).await?;
-            known.seen.extend(arns);
+            // One that is still stopping does not know its reason yet.
+            let ended = tasks.iter().filter(|task| task.status == "STOPPED");
+            known.seen.extend(ended.map(|task| task.arn.clone()));
+            let tasks = tasks.into_iter().filter(|task| task.status == "STOPPED");
             let ours = |task: &Task| task.started_by == followed.id && task.has_failed();
-            known.failed.extend(tasks.into_iter().filter(ours));
+            known.failed.extend(tasks.filter(ours));
         }
         if service.primary().is_some_and(|it| it.id == followed.id) {
             known.record = service.record.clone().or(known.record.take());
@@ -183,17 +191,26 @@ impl Order<'_> {
             Stand::Gone(status) => outcome.left = format!("the service is {status}"),
             _ => match &followed.before {
                 Some(before) if self.target.rollback => {
-                    self.go_back(before, service, outcome, say, stop).await?;
+                    let went = self.go_back(before, service, outcome, say, stop).await;
+                    // Why it failed is told in any case.
+                    if let Err(error) = went {
+                        outcome.left = format!(
+                            "the way back to {} could not be followed to its end: {error}. Look at \
+                             `deploy status`",
+                            short(before)
+                        );
+                    }
                 }
-                Some(before) => {
-                    outcome.left = format!(
-                        "ECS goes on trying; {} still serves where its tasks are left",
-                        short(before)
+                before => {
+                    let goes_on = match stand {
+                        Stand::GivenUp => "ECS has given it up",
+                        _ => "ECS goes on trying",
+                    };
+                    let serves = before.as_ref().map_or_else(
+                        || "there is no other revision that ran well to go back to".to_owned(),
+                        |before| format!("{} serves where its tasks are left", short(before)),
                     );
-                }
-                None => {
-                    "there is no other revision that ran well to go back to, and ECS goes on trying"
-                        .clone_into(&mut outcome.left);
+                    outcome.left = format!("{goes_on}, and {serves}");
                 }
             },
         }
@@ -269,7 +286,11 @@ impl Order<'_> {
             |task: &&Task| task.task_definition != revision || !task.containers.iter().any(has_it);
         let others: Vec<&Task> = tasks.iter().filter(is_other).collect();
         let digest = self.image.reference.rsplit('@').next().unwrap_or_default();
-        let resolved = ecs::resolved(self.client, service, revision, self.container).await;
+        let (resolved, unknown) =
+            match ecs::resolved(self.client, service, revision, self.container).await {
+                Ok(resolved) => (resolved, None),
+                Err(error) => (None, Some(error)),
+            };
         let wrong = match (resolved.filter(|digest| !is_it(digest)), others.first()) {
             (Some(other), _) => Some(format!("ECS resolved the revision's image to {other}")),
             (None, Some(other)) => {
@@ -294,6 +315,10 @@ impl Order<'_> {
             0 => "no task runs, for the service is to have none".to_owned(),
             count => format!("{count} tasks run {digest}"),
         });
+        if let Some(error) = unknown {
+            outcome.left =
+                format!("{}; to what ECS resolved it is not known: {error}", outcome.left);
+        }
         Ok(())
     }
 }

@@ -38,6 +38,8 @@ pub struct Wanted {
     pub parameters: BTreeMap<String, String>,
     /// The service whose image the stack must keep, if it is known.
     pub place: Option<Place>,
+    /// The container that has it, if there are several.
+    pub container: Option<String>,
     /// The account that it must be in.
     pub account: Option<String>,
 }
@@ -161,19 +163,22 @@ async fn described(client: &Client, name: &str) -> Result<Option<Stack>, AwsErro
     }
 }
 
-/// The image that the service runs by its digest, which a change of the stack must not take away.
-async fn running(client: &Client, place: Option<&Place>) -> Result<Option<String>, AwsError> {
-    let Some(place) = place else { return Ok(None) };
+/// The image that the service runs well, which a change of the stack must not take away.
+async fn running(client: &Client, wanted: &Wanted) -> Result<Option<String>, AwsError> {
+    let Some(place) = &wanted.place else { return Ok(None) };
     let service = match ecs::service(client, place).await {
         Ok(service) => service.filter(|service| service.status == "ACTIVE"),
         Err(error) if error.code() == Some("ClusterNotFoundException") => None,
         Err(error) => return Err(error),
     };
     let Some(service) = service else { return Ok(None) };
-    let (_, definition) = ecs::definition(client, &service.task_definition).await?;
-    let images = definition.containers();
-    let mut images = images.iter().filter_map(|container| definition.image(container));
-    Ok(images.find(|image| image.contains("@sha256:")).map(ToOwned::to_owned))
+    let revision = service.ran_well().unwrap_or(&service.task_definition);
+    let (_, definition) = ecs::definition(client, revision).await?;
+    let containers = definition.containers();
+    let container = wanted.container.as_ref().or(containers.first());
+    let image = container.and_then(|container| definition.image(container));
+    // The template's own word for that there is none yet.
+    Ok(image.filter(|image| !image.ends_with(":none")).map(ToOwned::to_owned))
 }
 
 /// Lets AWS work out what would be done; nothing, if the stack is as it should be.
@@ -191,7 +196,10 @@ pub async fn propose(
         ProvisionError::Broken {
             stack,
             status,
-            advice: format!("`aws cloudformation {advice} --stack-name {name}`"),
+            advice: format!(
+                "`aws cloudformation {advice} --stack-name {name}` (what is protected against deletion \
+                 has to be released by hand first)"
+            ),
         }
     };
     let stack = match stack.as_ref().map(Stack::standing) {
@@ -214,7 +222,7 @@ pub async fn propose(
     let summary = call(client, "GetTemplateSummary", &body.clone().into()).await?;
     let declared = Declared::all(&summary);
     let has_image = declared.iter().any(|it| it.name == IMAGE);
-    let image = if has_image { running(client, wanted.place.as_ref()).await? } else { None };
+    let image = if has_image { running(client, wanted).await? } else { None };
     let parameters = parameters(&declared, stack.as_ref(), &wanted.parameters, image.as_deref())?;
     let image = image.filter(|_| !wanted.parameters.contains_key(IMAGE));
     let token = token();

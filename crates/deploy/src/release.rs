@@ -202,6 +202,9 @@ pub enum ReleaseError {
         /// In what state the service is left: a sentence.
         left: String,
     },
+    /// Who wanted it was asked to stop.
+    #[error("interrupted, before anything of the service was changed")]
+    Interrupted,
     /// Its log goes elsewhere.
     #[error("{} sends its log to no group of CloudWatch with a stream prefix (awslogs)", short(.0))]
     NoLog(String),
@@ -210,7 +213,7 @@ pub enum ReleaseError {
     Wrong(Vec<Check>),
     /// Another deployment goes on.
     #[error(
-        "a deployment of {revision} is under way: wait for it (`deploy status --watch`), then try again"
+        "a deployment of {} is under way: wait for it (`deploy status --watch`), then try again; or take its place with --force", short(.revision)
     )]
     UnderWay {
         /// Of which revision.
@@ -251,6 +254,7 @@ impl ReleaseError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Aws(_) | Self::Image(ImageError::Aws(_)) | Self::Lost { .. } => 11,
+            Self::Interrupted => 23,
             _ => 10,
         }
     }
@@ -330,29 +334,12 @@ pub async fn release(
     stop: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Outcome, ReleaseError> {
     let began = client.clock().now();
-    let service = look(client, target).await?;
-    let primary = service.primary().cloned().unwrap_or_default();
-    // A service without tasks that ever ran well says so by its deployment.
-    let is_failed = primary.rollout == Rollout::Failed;
-    if service.is_deploying() && !is_failed {
-        return Err(ReleaseError::UnderWay { revision: primary.task_definition });
-    }
-    say.line(&format!("{} runs {}", service.name, short(&service.task_definition)));
-    let delivery = Delivery::open(client, &target.image, target.repository.as_deref()).await?;
-    let before = service.task_definition.clone();
-    let planned = planned(client, target, service, &delivery.reference()).await?;
-    let is_changed = planned.current != planned.wanted
-        || is_failed
-        || target.force
-        || (target.breaker && !planned.service.circuit_breaker.enabled);
-    if is_changed {
-        let mut checks = of_planned(client, target, &planned, &delivery).await;
-        checks.retain(|check| matches!(check.found, Found::Wrong(_)));
-        if !checks.is_empty() {
-            return Err(ReleaseError::Wrong(checks));
-        }
-    }
-    let image = delivery.deliver(&target.tags, bars).await?;
+    let ready = tokio::select! {
+        biased;
+        () = &mut *stop => return Err(ReleaseError::Interrupted),
+        ready = ready(client, target, bars, say) => ready?,
+    };
+    let Ready { planned, image, is_changed, is_failed } = ready;
     let sent = if image.sent > 0 {
         format!("sent {:.1} MiB", image.sent as f64 / 1_048_576.0)
     } else {
@@ -360,7 +347,11 @@ pub async fn release(
     };
     say.line(&format!("{} {sent}", image.reference));
     let Planned { service, container, current, wanted } = planned;
+    let before = service.task_definition.clone();
     let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
+    // Of a revision that failed, ECS begins no other deployment by itself.
+    let force = target.force || (is_failed && current == wanted);
+    let target = &Target { force, ..target.clone() };
     let order = Order { client, target, image: &image, container: &container, wanted: &wanted };
     if is_changed {
         for change in &outcome.changes {
@@ -369,7 +360,8 @@ pub async fn release(
         let revision =
             if current == wanted { before.clone() } else { ecs::register(client, &wanted).await? };
         // To the same one is no way back.
-        let back_to = Some(before).filter(|before| !is_failed && *before != revision);
+        let well = service.ran_well().map(ToOwned::to_owned);
+        let back_to = well.filter(|before| *before != revision);
         if order.migrated(&service, &revision, &mut outcome, say, stop).await? {
             order.roll_out(&service, revision, back_to, &mut outcome, say, stop).await?;
         }
@@ -379,6 +371,50 @@ pub async fn release(
     outcome.seconds = client.clock().since(began).as_secs();
     outcome.calls = client.calls().len();
     Ok(outcome)
+}
+
+/// What a release is about to do, with its image in ECR.
+struct Ready {
+    planned: Planned,
+    image: Image,
+    is_changed: bool,
+    /// Whether the last deployment failed.
+    is_failed: bool,
+}
+
+/// Looks, and pushes; nothing of the service is changed.
+async fn ready(
+    client: &Client,
+    target: &Target,
+    bars: &MultiProgress,
+    say: &mut dyn Say,
+) -> Result<Ready, ReleaseError> {
+    let service = look(client, target).await?;
+    let primary = service.primary().cloned().unwrap_or_default();
+    // A service without tasks that ever ran well says so by its deployment.
+    let is_failed = primary.rollout == Rollout::Failed;
+    if service.is_deploying() && !is_failed && !target.force {
+        return Err(ReleaseError::UnderWay { revision: primary.task_definition });
+    }
+    say.line(&format!("{} runs {}", service.name, short(&service.task_definition)));
+    let delivery = Delivery::open(client, &target.image, target.repository.as_deref()).await?;
+    let planned = planned(client, target, service, &delivery.reference()).await?;
+    let is_changed = planned.current != planned.wanted
+        || is_failed
+        || target.force
+        || (target.breaker && !planned.service.circuit_breaker.enabled);
+    if is_changed {
+        let mut checks = of_planned(client, target, &planned, &delivery).await;
+        checks.retain(|check| matches!(check.found, Found::Wrong(_)));
+        if !checks.is_empty() && !target.force {
+            return Err(ReleaseError::Wrong(checks));
+        }
+        for check in checks {
+            say.line(&format!("all the same: {}", check.what));
+        }
+    }
+    let image = delivery.deliver(&target.tags, bars).await?;
+    Ok(Ready { planned, image, is_changed, is_failed })
 }
 
 /// Brings the service back to a revision, or to the last that was deployed well before the one that it
@@ -395,21 +431,30 @@ pub async fn rollback(
     let began = client.clock().now();
     let service = look(client, target).await?;
     let before = service.task_definition.clone();
+    let (_, current) = ecs::definition(client, &before).await?;
+    let container = target.container(&current)?;
     let to = if let Some(to) = to {
         to.to_owned()
     } else {
-        let good = ecs::deployed_well(client, &target.place).await?;
-        let other = good.into_iter().find(|revision| *revision != before);
+        let good = ecs::deployed_well(client, &target.place, &container).await?;
+        let digest = current.image(&container).and_then(|image| image.split_once('@'));
+        // One that is named by a tag has the digest that its revision was deployed with.
+        let of_revision = || good.iter().find(|it| it.revision == before);
+        let digest = match digest {
+            Some((_, digest)) => digest.to_owned(),
+            None => of_revision().map(|it| it.digest.clone()).unwrap_or_default(),
+        };
+        let other = ecs::before(&good, &digest).map(|it| it.revision.clone());
         other.ok_or_else(|| ReleaseError::NothingBefore(before.clone()))?
     };
-    let (_, current) = ecs::definition(client, &before).await?;
-    let (revision, wanted) = ecs::definition(client, &to).await?;
+    let (revision, wanted) = ecs::usable(client, &to).await?;
     say.line(&format!("{} runs {}: back to {}", service.name, short(&before), short(&revision)));
-    let containers = wanted.containers();
-    let container = target.container.clone().or(containers.first().cloned()).unwrap_or_default();
     let reference = wanted.image(&container).unwrap_or_default().to_owned();
-    let digests = reference.split_once('@').map(|(_, digest)| digest.to_owned());
-    let image = Image { reference, digests: digests.into_iter().collect(), sent: 0 };
+    // The registry knows which images an index lists; a task tells one of them.
+    let image = match Delivery::open(client, &format!("docker://{reference}"), None).await {
+        Ok(delivery) => delivery.deliver(&[], &MultiProgress::new()).await?,
+        Err(_) => Image::named(&reference),
+    };
     let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
     let order = Order { client, target, image: &image, container: &container, wanted: &wanted };
     if revision == before && !service.is_deploying() {
@@ -455,6 +500,7 @@ impl Order<'_> {
                 outcome.findings = findings;
                 format!("{what} did not run; the service was not changed")
             }
+            Ended::Late => format!("{what} did not start in time; the service was not changed"),
             Ended::Left(arn) => {
                 outcome.verdict = Verdict::Interrupted;
                 format!("{}. The service was not changed", task::goes_on(&arn))
@@ -483,6 +529,7 @@ impl Order<'_> {
                 let evidence = findings.first().and_then(|it| it.evidence.first());
                 format!("no task ran: {}", evidence.map_or("no reason is given", String::as_str))
             }
+            Ended::Late => "its task did not start in time".to_owned(),
             Ended::Left(arn) => task::goes_on(&arn),
         };
         Err(ReleaseError::SchemaUnknown { revision: revision.to_owned(), why })
@@ -499,7 +546,8 @@ impl Order<'_> {
         say.line(&format!("{} runs `{}` as a task", short(revision), command.join(" ")));
         let Self { client, target, container, wanted, .. } = self;
         let (place, definition) = (&target.place, *wanted);
-        let job = Job { place, service, revision, definition, container, command };
+        let patience = target.limits.time;
+        let job = Job { place, service, revision, definition, container, command, patience };
         job.run(client, &mut |line| say.line(&format!("  | {line}")), stop).await
     }
 }

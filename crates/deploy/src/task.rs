@@ -23,6 +23,8 @@ pub enum Ended {
     With(i64),
     /// It never ran.
     Never(Vec<Finding>),
+    /// It did not start in time, and was stopped so that it does not start later.
+    Late,
     /// Who started it was asked to stop, and the task, by its ARN, goes on.
     Left(String),
 }
@@ -41,6 +43,8 @@ pub struct Job<'a> {
     pub container: &'a str,
     /// Its arguments.
     pub command: &'a [String],
+    /// How long it may take to start; it may run as long as it likes.
+    pub patience: Duration,
 }
 
 /// Where a task's log is.
@@ -68,6 +72,7 @@ pub async fn run(
         definition: &definition,
         container: &container,
         command,
+        patience: target.limits.time,
     };
     Ok(job.run(client, line, stop).await?)
 }
@@ -83,13 +88,23 @@ impl Job<'_> {
         let arn = self.start(client).await?;
         let log = ecs::log_of(self.definition, Some(self.container), &arn);
         let mut log = log.map(|(group, stream)| Log { group, stream, next: None });
+        let began = client.clock().now();
+        let mut has_run = false;
         loop {
             let tasks = ecs::described(client, self.place, std::slice::from_ref(&arn)).await?;
             if let Some(log) = &mut log {
                 follow(client, log, line).await;
             }
-            if let Some(task) = tasks.first().filter(|task| task.status == "STOPPED") {
-                return Ok(ended(task, self.container));
+            match tasks.first() {
+                Some(task) if task.status == "STOPPED" => return Ok(ended(task, self.container)),
+                Some(task) => has_run |= ["RUNNING", "STOPPING"].contains(&task.status.as_str()),
+                // At first ECS may not find it yet; later it has forgotten it.
+                None if has_run => return Ok(Ended::Never(Vec::new())),
+                None => {}
+            }
+            if !has_run && client.clock().since(began) > self.patience {
+                ecs::stop(client, self.place, &arn, "it did not start in time").await?;
+                return Ok(Ended::Late);
             }
             tokio::select! {
                 biased;

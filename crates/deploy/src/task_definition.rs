@@ -114,15 +114,7 @@ impl Registration {
 
     /// As it is registered, without the values of variables.
     pub fn masked(&self) -> Value {
-        let mut masked = self.0.clone();
-        let containers = masked.get_mut("containerDefinitions").and_then(Value::as_array_mut);
-        for container in containers.into_iter().flatten() {
-            let variables = container.get_mut("environment").and_then(Value::as_array_mut);
-            for variable in variables.into_iter().flatten().filter_map(Value::as_object_mut) {
-                variable.insert("value".to_owned(), "***".into());
-            }
-        }
-        masked
+        masked(&self.0)
     }
 
     /// Its family.
@@ -296,12 +288,35 @@ fn by_name(items: &[Value]) -> Option<Map<String, Value>> {
 
 /// Values of variables are nobody's business: some are secrets, whatever they are called.
 fn shown(path: &str, value: &Value) -> String {
-    let last = path.rsplit('.').next();
-    let hidden = path.split('.').any(|part| part == "environment") && last == Some("value");
+    let is_variable = path.split('.').any(|part| part == "environment");
     match value {
-        _ if hidden => "***".to_owned(),
+        _ if is_variable && path.rsplit('.').next() != Some("name") => "***".to_owned(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => masked(other).to_string(),
+    }
+}
+
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(members) => {
+            let of = |(name, value): (&String, &Value)| {
+                let hide = |it: &Value| {
+                    let mut it = it.clone();
+                    if let Some(value) = it.get_mut("value") {
+                        *value = "***".into();
+                    }
+                    it
+                };
+                let shown = match value.as_array().filter(|_| name == "environment") {
+                    Some(variables) => variables.iter().map(hide).collect(),
+                    None => masked(value),
+                };
+                (name.clone(), shown)
+            };
+            Value::Object(members.iter().map(of).collect())
+        }
+        other => other.clone(),
     }
 }
 

@@ -40,8 +40,9 @@ fn check(what: impl Into<String>, found: Found) -> Check {
 fn there(answer: Result<Value, AwsError>, absent: impl FnOnce(&Value) -> Option<String>) -> Found {
     match answer {
         Ok(answer) => absent(&answer).map_or(Found::Fine, Found::Wrong),
-        Err(error) if error.is_denied() => Found::Unknown(error.to_string()),
-        Err(error) => Found::Wrong(error.to_string()),
+        // What is not there is refused with a code of its own; all else may be so for other reasons.
+        Err(error) if error.is_about_absence() => Found::Wrong(error.to_string()),
+        Err(error) => Found::Unknown(error.to_string()),
     }
 }
 
@@ -93,7 +94,7 @@ pub(crate) async fn of_planned(
         checks.push(check(format!("repository {repository}"), there(answer, |_| None)));
     }
     if let Some(own) = delivery.architectures() {
-        checks.push(check("the image is for its processor", processor(wanted, &own)));
+        checks.push(check("the image is for its processor", processor(service, wanted, &own)));
     }
     for (name, from) in secrets(wanted) {
         checks.push(check(format!("secret {name}"), secret(client, &from).await));
@@ -126,10 +127,16 @@ fn under_way(service: &Service) -> Found {
     }
 }
 
-/// Whether the image runs where tasks do (`runtimePlatform`; without one it is `X86_64` on Fargate).
-fn processor(definition: &Value, own: &[String]) -> Found {
+/// Whether the image runs where tasks do (`runtimePlatform`; without one it is `X86_64` on Fargate, and
+/// what the machines are elsewhere).
+fn processor(service: &Service, definition: &Value, own: &[String]) -> Found {
     let said = definition.pointer("/runtimePlatform/cpuArchitecture").and_then(Value::as_str);
-    let wanted = match said.unwrap_or("X86_64") {
+    let is_fargate = service.runs_by.get("launchType").and_then(Value::as_str) == Some("FARGATE");
+    let said = match said {
+        None if !is_fargate => return Found::Fine,
+        said => said.unwrap_or("X86_64"),
+    };
+    let wanted = match said {
         "ARM64" => "arm64",
         _ => "amd64",
     };
@@ -160,9 +167,9 @@ fn exchange(service: &Service, definition: &Value) -> Found {
     let mut fixed =
         ports.flatten().filter_map(|it| it.get("hostPort")?.as_u64()).filter(|it| *it > 0);
     match fixed.next().filter(|_| on_instances && least >= desired && desired > 0) {
-        Some(port) => Found::Wrong(format!(
+        Some(port) => Found::Unknown(format!(
             "each task needs port {port} of its machine, and none may end before its successor runs \
-             ({minimum} %): use host port 0, or a machine more than tasks"
+             ({minimum} %): that needs a machine more than tasks, or host port 0"
         )),
         None => Found::Fine,
     }
@@ -182,18 +189,35 @@ async fn secret(client: &Client, from: &str) -> Found {
         let body = json!({ "SecretId": secret });
         return there(client.call(Aws::SecretsManager, "DescribeSecret", &body).await, |_| None);
     }
-    let name = match from.split_once(":parameter") {
-        Some((_, name)) => name,
-        None => from,
+    let parts: Vec<&str> = from.splitn(6, ':').collect();
+    let (region, name) = match *parts.as_slice() {
+        ["arn", _, "ssm", region, _, name] => (region, name.trim_start_matches("parameter")),
+        _ => (client.region(), from),
     };
-    let filter = json!([{ "Key": "Name", "Option": "Equals", "Values": [name] }]);
-    let body = json!({ "ParameterFilters": filter });
-    let answer = client.call(Aws::Ssm, "DescribeParameters", &body).await;
-    there(answer, |answer| {
-        let found = answer.get("Parameters").and_then(Value::as_array);
-        let absent = found.is_none_or(Vec::is_empty);
-        absent.then(|| format!("there is no parameter {name}"))
-    })
+    if region != client.region() {
+        return Found::Unknown(format!("it is of {region}, and only {} is asked", client.region()));
+    }
+    // In an ARN, names with and without a slash before them look alike.
+    let names: Vec<&str> = match name.strip_prefix('/') {
+        Some(rest) if !rest.contains('/') && from.starts_with("arn:") => vec![name, rest],
+        _ => vec![name],
+    };
+    let filter = json!([{ "Key": "Name", "Option": "Equals", "Values": names }]);
+    let mut body = json!({ "ParameterFilters": filter });
+    loop {
+        let answer = client.call(Aws::Ssm, "DescribeParameters", &body).await;
+        let found = answer.as_ref().ok().and_then(|it| it.get("Parameters")?.as_array());
+        let is_empty = found.is_some_and(Vec::is_empty);
+        // A page may be empty, and another one follow.
+        let next = answer.as_ref().ok().and_then(|it| it.get("NextToken")).cloned();
+        let Some(next) = next.filter(|it| is_empty && !it.is_null()) else {
+            let absent = |_: &Value| is_empty.then(|| format!("there is no parameter {name}"));
+            return there(answer, absent);
+        };
+        if let Some(body) = body.as_object_mut() {
+            body.insert("NextToken".to_owned(), next);
+        }
+    }
 }
 
 /// The ARN without what ECS puts behind it: `…:secret:NAME:json-key:version-stage:version-id`.
@@ -250,7 +274,7 @@ mod tests {
             ]})
         };
         assert!(is_fine(service(2, 100, 200), &port(0)));
-        assert!(!is_fine(service(2, 100, 200), &port(8000)));
+        assert!(matches!(exchange(&service(2, 100, 200), &port(8000)), Found::Unknown(_)));
         assert!(is_fine(service(2, 50, 200), &port(8000)));
     }
 
@@ -258,10 +282,15 @@ mod tests {
     fn the_image_is_for_the_processor_of_its_tasks() {
         let arm = json!({ "runtimePlatform": { "cpuArchitecture": "ARM64" } });
         let own = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-        assert_eq!(processor(&arm, &own(&["amd64", "arm64"])), Found::Fine);
-        assert_eq!(processor(&json!({}), &own(&["amd64"])), Found::Fine);
+        let on_machines = Service::default();
+        let mut on_fargate = Service::default();
+        on_fargate.runs_by.insert("launchType".to_owned(), "FARGATE".into());
+        assert_eq!(processor(&on_fargate, &arm, &own(&["amd64", "arm64"])), Found::Fine);
+        assert_eq!(processor(&on_fargate, &json!({}), &own(&["amd64"])), Found::Fine);
+        assert!(matches!(processor(&on_fargate, &json!({}), &own(&["arm64"])), Found::Wrong(_)));
+        assert_eq!(processor(&on_machines, &json!({}), &own(&["arm64"])), Found::Fine);
         let wrong = "the image is for amd64, and tasks run on arm64".to_owned();
-        assert_eq!(processor(&arm, &own(&["amd64"])), Found::Wrong(wrong));
+        assert_eq!(processor(&on_machines, &arm, &own(&["amd64"])), Found::Wrong(wrong));
     }
 
     #[test]

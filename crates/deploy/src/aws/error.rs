@@ -92,6 +92,11 @@ impl AwsError {
         self.code().is_some_and(|code| EXPIRED.contains(&code))
     }
 
+    /// Whether it says that what is asked for is not there.
+    pub fn is_about_absence(&self) -> bool {
+        self.code().is_some_and(|code| code.contains("NotFound") || code.contains("NotExist"))
+    }
+
     /// Whether it is about rights.
     pub fn is_denied(&self) -> bool {
         self.code()

@@ -396,6 +396,10 @@ impl Inner {
                 let task = world.run_task(name).ok_or_else(no_definition)?;
                 Ok(json!({ "tasks": [task], "failures": [] }))
             }
+            "StopTask" => {
+                world.stop(text("task").unwrap_or_default());
+                Ok(json!({}))
+            }
             "FilterLogEvents" => Ok(filtered(said)),
             "GetLogEvents" => Ok(json!({ "events": [
                 { "timestamp": 1, "message": "error: DATABASE_URL is not set" },

@@ -78,6 +78,8 @@ pub struct Start {
     pub incident: Option<(u64, Incident)>,
     /// How a one-off task ends.
     pub task_exit_code: i64,
+    /// Whether one-off tasks find no place.
+    pub task_waits: bool,
     /// Whether tasks run another image than their revision names.
     pub other_image: bool,
     /// Whether ECS resolves revisions to another image than they name.
@@ -98,6 +100,7 @@ impl Default for Start {
             drains: 20,
             incident: None,
             task_exit_code: 0,
+            task_waits: false,
             other_image: false,
             other_resolved: false,
             balanced: false,
@@ -331,7 +334,8 @@ impl World {
             event: "",
         };
         let (number, began) = (self.next(), self.now);
-        let ends = Some((self.now + 2 * STARTS, stop));
+        let ends = Some((self.now + 2 * STARTS, stop)).filter(|_| !self.start.task_waits);
+        let began = if self.start.task_waits { u64::MAX / 2 } else { began };
         let task = Task { number, by: "deploy".to_owned(), revision, began, ends, ended: false };
         let shown = self.task(&task);
         self.tasks.push(task);
@@ -508,6 +512,15 @@ impl World {
         }))
     }
 
+    /// Stops a task now.
+    pub fn stop(&mut self, wanted: &str) {
+        let now = self.now;
+        for task in self.tasks.iter_mut().filter(|task| Self::task_arn(task) == wanted) {
+            task.ends = Some((now, SCALED));
+            task.ended = true;
+        }
+    }
+
     /// The ARNs of the service's tasks, or of those that somebody started.
     pub fn list(&self, started_by: Option<&str>, stopped: bool) -> Vec<String> {
         let wanted = |task: &&Task| {
@@ -567,8 +580,15 @@ impl World {
 
     /// As `ListServiceDeployments` has those that were successful.
     pub fn deployed_well(&self) -> Vec<Value> {
-        let of = |index: &usize| json!({ "status": "SUCCESSFUL", "targetServiceRevisionArn": Self::revision_arn(*index) });
-        self.history.iter().map(of).collect()
+        let count = self.history.len();
+        let of = |(at, index): (usize, &usize)| {
+            json!({
+                "status": "SUCCESSFUL", "createdAt": (count - at) as f64,
+                "targetServiceRevisionArn": Self::revision_arn(*index),
+            })
+        };
+        // In no order, as AWS promises none.
+        self.history.iter().enumerate().map(of).rev().collect()
     }
 
     fn revision_arn(index: usize) -> String {

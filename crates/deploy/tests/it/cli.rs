@@ -106,7 +106,7 @@ fn a_log_is_shown_line_by_line() {
 fn what_is_wrong_ends_with_its_code() {
     let served = Served::new();
     for (arguments, code, words) in [
-        (vec!["release"], 2, "names the variable NOT_SET, which is not set"),
+        (vec!["release"], 2, "the variable NOT_SET is named in deploy.toml or a flag, and not set"),
         (
             vec!["release", "--account", "1", "--tag", "1"],
             10,

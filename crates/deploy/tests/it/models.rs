@@ -61,11 +61,17 @@ fn requests() -> Vec<(String, Value)> {
         task::run(&client, &target, &words("a b"), &mut |_| {}, &mut never).await.unwrap();
         let wanted = Wanted { task: None, since: Duration::from_mins(1), follow: false };
         logs(&client, &target, &wanted, &mut |_| {}).await.unwrap();
+        let start = Start { task_waits: true, ..Start::default() };
+        let waiting = Simulator::serve(start, &[], &clock).await.unwrap();
+        let at_waiting = waiting.client(&clock).unwrap();
+        task::run(&at_waiting, &target, &words("a"), &mut |_| {}, &mut never).await.unwrap();
+        requests.extend(waiting.calls());
         let wanted = provision::Wanted {
             stack: "shop".to_owned(),
             template: provision::TEMPLATE.to_owned(),
             parameters: [("Cpu".to_owned(), "512".to_owned())].into(),
             place: Some(target.place.clone()),
+            container: None,
             account: None,
         };
         let proposal = provision::propose(&client, &wanted, &mut said).await.unwrap().unwrap();

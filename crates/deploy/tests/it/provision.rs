@@ -57,6 +57,7 @@ fn wanted(parameters: &[(&str, &str)]) -> Wanted {
         template: TEMPLATE.to_owned(),
         parameters: pairs.collect::<BTreeMap<_, _>>(),
         place: Some(place),
+        container: Some("app".to_owned()),
         account: Some("123456789012".to_owned()),
     }
 }

@@ -1,6 +1,7 @@
 //! Every scenario of the simulator ends as it should, in words and calls.
 
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn};
+use std::task::Poll;
 
 use deploy::aws::Client;
 use deploy::clock::Clock;
@@ -51,7 +52,11 @@ pub(crate) fn target(image: &str) -> Target {
     }
 }
 
-async fn released(client: &Client, target: &Target, stop: &mut Stopped) -> Outcome {
+async fn released(
+    client: &Client,
+    target: &Target,
+    stop: &mut (dyn Future<Output = ()> + Unpin),
+) -> Outcome {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
     release(client, target, &bars, &mut Said::default(), stop).await.unwrap()
 }
@@ -60,8 +65,6 @@ async fn rolled_back(client: &Client, to: Option<&str>) -> Outcome {
     let mut said = Said::default();
     rollback(client, &target(""), to, false, &mut said, &mut pending()).await.unwrap()
 }
-
-type Stopped = dyn Future<Output = ()> + Unpin;
 
 fn scenario(name: &str) -> Scenario {
     all().into_iter().find(|it| it.name == name).unwrap()
@@ -159,17 +162,18 @@ fn what_is_registered_is_what_was_described_but_for_the_image() {
     assert_eq!(outcome(&played).changes.len(), 1);
 }
 
+const EXITED: Stop = Stop {
+    code: "EssentialContainerExited",
+    reason: "Essential container in task exited",
+    exit_code: Some(1),
+    container: "",
+    event: "",
+};
+
 #[test]
 fn the_way_back_leads_to_what_ran_well_and_not_to_the_number_before() {
     let clock = Clock::simulated();
-    let bad = Stop {
-        code: "EssentialContainerExited",
-        reason: "Essential container in task exited",
-        exit_code: Some(1),
-        container: "",
-        event: "",
-    };
-    let revisions = vec![Fate::Fine(5), Fate::Stop(1, bad), Fate::Fine(5)];
+    let revisions = vec![Fate::Fine(5), Fate::Stop(1, EXITED), Fate::Fine(5)];
     let start = Start { revisions, ..Start::default() };
     run(async {
         let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
@@ -179,6 +183,11 @@ fn the_way_back_leads_to_what_ran_well_and_not_to_the_number_before() {
         assert!(outcome.revision.ends_with("graphbook:1"), "{}", outcome.revision);
         assert!(outcome.before.ends_with("graphbook:3"), "{}", outcome.before);
         assert!(outcome.left.starts_with("2 tasks run"), "{}", outcome.left);
+        // Not forward again to 3, which it came from.
+        let mut said = Said::default();
+        let again = rollback(&client, &target(""), None, false, &mut said, &mut pending()).await;
+        let error = again.unwrap_err().to_string();
+        assert!(error.starts_with("nothing but graphbook:1 was ever deployed well"), "{error}");
         let bad = rolled_back(&client, Some("graphbook:2")).await;
         assert_eq!(bad.exit_code(), Class::Exit.exit_code());
     });
@@ -201,6 +210,14 @@ fn an_image_of_this_machine_is_pushed_and_served_by_its_digest() {
     });
 }
 
+/// Comes to an end as soon as an operation was called.
+fn after(simulator: &Simulator, operation: &'static str) -> impl Future<Output = ()> + Unpin {
+    poll_fn(move |_| {
+        let called = simulator.calls().iter().any(|(name, _)| name == operation);
+        if called { Poll::Ready(()) } else { Poll::Pending }
+    })
+}
+
 #[test]
 fn who_is_asked_to_stop_says_what_is_left_behind() {
     let clock = Clock::simulated();
@@ -209,9 +226,104 @@ fn who_is_asked_to_stop_says_what_is_left_behind() {
         let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
         let image = simulator.image().await.unwrap();
         let client = simulator.client(&clock).unwrap();
-        let outcome = released(&client, &target(&image), &mut ready(())).await;
+        let mut stop = after(&simulator, "UpdateService");
+        let outcome = released(&client, &target(&image), &mut stop).await;
         assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::Interrupted, 23));
         assert!(outcome.left.contains("of graphbook:2 goes on in ECS"), "{}", outcome.left);
+    });
+}
+
+#[test]
+fn who_is_asked_to_stop_before_anything_is_changed_changes_nothing() {
+    for operation in
+        ["AssumeRoleWithWebIdentity", "DescribeTaskDefinition", "RegisterTaskDefinition"]
+    {
+        let clock = Clock::simulated();
+        run(async {
+            let simulator = Simulator::serve(Start::default(), &[], &clock).await.unwrap();
+            let image = simulator.image().await.unwrap();
+            let client = simulator.client(&clock).unwrap();
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+            let (mut said, mut stop) = (Said::default(), after(&simulator, operation));
+            let error = release(&client, &target(&image), &bars, &mut said, &mut stop).await;
+            assert_eq!(error.unwrap_err().exit_code(), 23, "{operation}");
+            assert!(!writes(&simulator).contains(&"UpdateService".to_owned()), "{operation}");
+        });
+    }
+}
+
+#[test]
+fn what_failed_can_be_released_again() {
+    let clock = Clock::simulated();
+    run(async {
+        let start = Start {
+            revisions: vec![Fate::Stop(2, EXITED)],
+            completed: false,
+            breaker: Some(false),
+            new: Fate::Stop(2, EXITED),
+            ..Start::default()
+        };
+        let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        for _ in 0..2 {
+            let client = simulator.client(&clock).unwrap();
+            let outcome = released(&client, &target(&image), &mut pending()).await;
+            assert_eq!(outcome.verdict, Verdict::Failed, "{}", outcome.left);
+            assert!(outcome.left.starts_with("ECS "), "{}", outcome.left);
+        }
+        assert_eq!(
+            writes(&simulator),
+            ["RegisterTaskDefinition", "UpdateService", "UpdateService"]
+        );
+        let (_, said) = simulator.calls().into_iter().rfind(|it| it.0 == "UpdateService").unwrap();
+        assert_eq!(said["forceNewDeployment"], true, "else ECS begins no deployment");
+    });
+}
+
+#[test]
+fn the_place_of_a_deployment_that_never_ends_can_be_taken() {
+    let clock = Clock::simulated();
+    run(async {
+        let start = scenario("under-way").start;
+        let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let target = Target { force: true, ..target(&image) };
+        let outcome = released(&client, &target, &mut pending()).await;
+        assert_eq!(outcome.verdict, Verdict::Deployed, "{}", outcome.left);
+    });
+}
+
+#[test]
+fn why_it_failed_is_told_also_if_the_way_back_can_not_be_ordered() {
+    let clock = Clock::simulated();
+    let denied = Wrong::Refused(403, "AccessDeniedException");
+    let fault = Fault { operation: "UpdateService", after: 1, times: 9, what: denied };
+    run(async {
+        let start = scenario("without-breaker").start;
+        let simulator = Simulator::serve(start, &[fault], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let outcome = released(&client, &target(&image), &mut pending()).await;
+        assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::Failed, 35));
+        assert!(outcome.left.contains("could not be followed to its end: ecs:UpdateService"));
+        assert!(!outcome.log.is_empty());
+    });
+}
+
+#[test]
+fn a_task_that_finds_no_place_is_stopped_in_the_end() {
+    let clock = Clock::simulated();
+    let start = Start { task_waits: true, ..Start::default() };
+    run(async {
+        let simulator = Simulator::serve(start, &[], &clock).await.unwrap();
+        let image = simulator.image().await.unwrap();
+        let client = simulator.client(&clock).unwrap();
+        let target = Target { migrate: words("migrate up"), ..target(&image) };
+        let outcome = released(&client, &target, &mut pending()).await;
+        assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::NotMigrated, 25));
+        assert!(outcome.left.contains("did not start in time"), "{}", outcome.left);
+        assert!(simulator.calls().iter().any(|(name, _)| name == "StopTask"));
     });
 }
 
@@ -319,7 +431,8 @@ fn who_is_asked_to_stop_while_migrations_run_says_so_and_changes_nothing() {
         let image = simulator.image().await.unwrap();
         let client = simulator.client(&clock).unwrap();
         let target = Target { migrate: words("migrate up"), ..target(&image) };
-        let outcome = released(&client, &target, &mut ready(())).await;
+        let mut stop = after(&simulator, "RunTask");
+        let outcome = released(&client, &target, &mut stop).await;
         assert_eq!((outcome.verdict, outcome.exit_code()), (Verdict::Interrupted, 23));
         assert!(outcome.left.contains("goes on in ECS; `deploy logs --task"), "{}", outcome.left);
         assert_eq!(writes(&simulator), ["RegisterTaskDefinition", "RunTask"]);
