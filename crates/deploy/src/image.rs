@@ -33,11 +33,18 @@ pub struct Image {
 }
 
 impl Image {
-    /// One that is only known by its name.
-    pub fn named(reference: &str) -> Self {
-        let digests = reference.split_once('@').map(|(_, digest)| digest.to_owned());
-        let reference = reference.to_owned();
-        Self { reference, digests: digests.into_iter().collect(), sent: 0 }
+    /// One that is there, by its name. This account's registry is asked for the images that it lists, as
+    /// far as it may be; of others, the name's digest is known.
+    pub async fn known(client: &Client, reference: &str) -> Self {
+        let asked = async {
+            let found: Reference = reference.parse().ok()?;
+            let ecr = Ecr::sign_in(client).await.ok().filter(|ecr| ecr.host == found.host)?;
+            there(&ecr, &found).await.ok()
+        };
+        asked.await.unwrap_or_else(|| {
+            let digest = reference.split_once('@').map(|(_, digest)| digest.to_owned());
+            Self { reference: reference.to_owned(), digests: digest.into_iter().collect(), sent: 0 }
+        })
     }
 }
 

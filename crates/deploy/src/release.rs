@@ -450,11 +450,7 @@ pub async fn rollback(
     let (revision, wanted) = ecs::usable(client, &to).await?;
     say.line(&format!("{} runs {}: back to {}", service.name, short(&before), short(&revision)));
     let reference = wanted.image(&container).unwrap_or_default().to_owned();
-    // The registry knows which images an index lists; a task tells one of them.
-    let image = match Delivery::open(client, &format!("docker://{reference}"), None).await {
-        Ok(delivery) => delivery.deliver(&[], &MultiProgress::new()).await?,
-        Err(_) => Image::named(&reference),
-    };
+    let image = Image::known(client, &reference).await;
     let mut outcome = Outcome::new(&image, &before, changes(&current, &wanted));
     let order = Order { client, target, image: &image, container: &container, wanted: &wanted };
     if revision == before && !service.is_deploying() {

@@ -20,7 +20,8 @@ pub struct Scenario {
     pub says: &'static str,
 }
 
-const EXITED: Stop = Stop {
+/// A program that ends by itself.
+pub const EXITED: Stop = Stop {
     code: "EssentialContainerExited",
     reason: "Essential container in task exited",
     exit_code: Some(1),

@@ -10,8 +10,8 @@ use deploy::ecs::Place;
 use deploy::observed::Service;
 use deploy::release::{Outcome, ReleaseError, Say, Target, Verdict, release, rollback};
 use deploy::rollout::Limits;
-use deploy::simulator::scenarios::{Scenario, all};
-use deploy::simulator::world::{Fate, Start, Stop};
+use deploy::simulator::scenarios::{EXITED, Scenario, all};
+use deploy::simulator::world::{Fate, Start};
 use deploy::simulator::{Fault, Played, Simulator, Wrong, play};
 use deploy::task::{self, Ended};
 use deploy::task_definition::Registration;
@@ -161,14 +161,6 @@ fn what_is_registered_is_what_was_described_but_for_the_image() {
     assert!(registered["containerDefinitions"][0]["image"].as_str().unwrap().contains("@sha256:"));
     assert_eq!(outcome(&played).changes.len(), 1);
 }
-
-const EXITED: Stop = Stop {
-    code: "EssentialContainerExited",
-    reason: "Essential container in task exited",
-    exit_code: Some(1),
-    container: "",
-    event: "",
-};
 
 #[test]
 fn the_way_back_leads_to_what_ran_well_and_not_to_the_number_before() {
