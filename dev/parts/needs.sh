@@ -10,6 +10,8 @@ source "${BASH_SOURCE[0]%/*}/mysql.sh"
 source "${BASH_SOURCE[0]%/*}/python.sh"
 # shellcheck source=dev/parts/peers.sh
 source "${BASH_SOURCE[0]%/*}/peers.sh"
+# shellcheck source=dev/parts/browser.sh
+source "${BASH_SOURCE[0]%/*}/browser.sh"
 
 # One line for each need: for what | what succeeds when it is there | what brings it | why.
 # What brings it: Debian packages, with a comma between those of which the first that the distribution
@@ -31,6 +33,9 @@ needs=(
   'images  | have_oci_schemas | golang-github-opencontainers-image-spec-dev | the JSON schemas of the image specification'
   'images  | have_docker_registry | docker-registry | the registry that images go to'
   'images  | have_disorderfs | disorderfs         | shows a folder in another order each time'
+  'browser | have_chromium   | chromium fonts-noto-core fonts-noto-color-emoji | the browser that the web client is tried in'
+  'browser | have_node_itself | nodejs npm         | Node.js, from which the browser is driven'
+  'browser | have_browser_packages | fetch:fetch_browser | what drives the browser, and judges pages and scripts'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
   'peers   | have_node_peers | fetch:fetch_node_peers | sequelize-cli and dbmate, whose databases ours takes over'

@@ -23,3 +23,4 @@ pub mod state;
 pub mod store;
 mod tasks;
 pub mod telemetry;
+pub mod web;

@@ -26,6 +26,10 @@ pub(crate) fn attempts(statement: &ScriptStatement) -> Vec<Attempt> {
     if alter.says_how || !alter.can_be_told {
         return vec![plain];
     }
+    // Of DROP INDEX, MariaDB takes no options. It is in place anyway, but for primary keys.
+    if ddl.verb == "DROP INDEX" && !statement.text.to_ascii_lowercase().contains("primary") {
+        return vec![plain];
+    }
     // CREATE INDEX and DROP INDEX take the options without a comma.
     let comma = if ddl.verb == "ALTER TABLE" { "," } else { "" };
     let with = |options: &str, algorithm| Attempt {
@@ -102,6 +106,7 @@ mod tests {
             "ALTER TABLE t REMOVE PARTITIONING",
             "CREATE TABLE t (x INT)",
             "DROP TABLE t",
+            "DROP INDEX i ON t",
         ] {
             assert_eq!(tried(text), [text]);
         }

@@ -16,7 +16,10 @@ statements! {
         FROM ({ UNION ALL |SELECT * FROM (SELECT id, chat_id, user_id, text, created_at FROM messages \
             WHERE chat_id = ? AND id < ? ORDER BY id DESC LIMIT ?) newest}) m \
         JOIN users u ON u.id = m.user_id ORDER BY m.chat_id, m.id";
-    INSERT_MESSAGE = "INSERT INTO messages (chat_id, user_id, text, created_at) VALUES (?, ?, ?, ?)";
+    INSERT_MESSAGE = "INSERT INTO messages (chat_id, user_id, text, created_at, sender_key) VALUES (?, ?, ?, ?, ?)";
+    MESSAGE_OF_KEY = "SELECT m.id, m.chat_id, m.text, m.created_at, \
+            u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \
+        FROM messages m JOIN users u ON u.id = m.user_id WHERE m.user_id = ? AND m.sender_key = ?";
 }
 
 /// A message and its author.
@@ -52,19 +55,39 @@ impl Store {
         self.db.fetch_all(NEWEST_MESSAGES.repeated(chat_ids.len()), args).await
     }
 
-    /// Adds a message.
+    /// Adds a message. One of somebody's key that is there already is given as it is.
     pub async fn add_message(
         &self,
         chat_id: i64,
         user: &User,
         text: &str,
         created_at: Micros,
-    ) -> Result<Message, StoreError> {
-        let args = args![chat_id, user.id, text, created_at];
-        let written = self.db.execute(INSERT_MESSAGE.sql(), args).await?;
-        let (text, user) = (text.to_owned(), user.clone());
-        Ok(Message { id: written.id, chat_id, text, created_at, user })
+        key: Option<&str>,
+    ) -> Result<Added, StoreError> {
+        let args = args![chat_id, user.id, text, created_at, key.map(ToOwned::to_owned)];
+        match self.db.execute(INSERT_MESSAGE.sql(), args).await {
+            Ok(written) => {
+                let (text, user) = (text.to_owned(), user.clone());
+                Ok(Added::Now(Message { id: written.id, chat_id, text, created_at, user }))
+            }
+            Err(error) if error.is_duplicate("sender_key") => {
+                let args = args![user.id, key.unwrap_or_default()];
+                let found = self.db.fetch_optional(MESSAGE_OF_KEY.sql(), args).await?;
+                // Deleted meanwhile, with its chat.
+                found.map(Added::Before).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// A message that is there.
+#[derive(Clone, Debug)]
+pub enum Added {
+    /// It was added just now.
+    Now(Message),
+    /// It was there.
+    Before(Message),
 }
 
 pub(super) async fn insert_message(
@@ -74,5 +97,6 @@ pub(super) async fn insert_message(
     text: &str,
     created_at: Micros,
 ) -> Result<(), StoreError> {
-    tx.execute(INSERT_MESSAGE.sql(), args![chat_id, user_id, text, created_at]).await.map(drop)
+    let key = None::<String>;
+    tx.execute(INSERT_MESSAGE.sql(), args![chat_id, user_id, text, created_at, key]).await.map(drop)
 }

@@ -22,7 +22,7 @@ use migrate::Target;
 use self::db::Db;
 pub use self::{
     chats::{Chat, Membership, NewChat},
-    messages::{Message, MessageRange},
+    messages::{Added, Message, MessageRange},
     posts::{Post, PostFilter},
     seed::Seed,
     sessions::Session,

@@ -15,6 +15,7 @@ migrate::on_every_database!(
     a_chat_is_seen_by_its_members_only,
     a_chat_is_written_in_by_its_members_only,
     messages_are_checked,
+    a_message_with_a_key_is_said_once_however_often_it_is_sent,
     messages_come_in_pages_oldest_first,
     chats_come_with_the_latest_first,
 );
@@ -147,6 +148,29 @@ async fn messages_are_checked(database: TestDatabase) {
     }
     let longest = "語".repeat(2_000);
     assert_eq!(ada.try_say(chat, &longest).await.ok()["addMessage"]["text"], longest);
+}
+
+async fn a_message_with_a_key_is_said_once_however_often_it_is_sent(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let (ada, bob) = (server.join("ada").await, server.join("bob").await);
+    let chat = ada.chat_with(&[bob.id]).await;
+    let say = async |person: &Person<'_>, key: &str, text: &str| {
+        let mutation = "mutation($chat: Int!, $text: String!, $key: String) {
+            addMessage(message: { chatId: $chat, text: $text, key: $key }) { id text } }";
+        person.ask(mutation, json!({ "chat": chat, "text": text, "key": key })).await
+    };
+    let all = join_all((0..4).map(|_| say(&ada, "one", "hello"))).await;
+    let first = all[0].ok()["addMessage"].clone();
+    assert!(all.iter().all(|answer| answer.ok()["addMessage"] == first), "{all:#?}");
+    // It is answered as it was, and keys are everybody's own.
+    assert_eq!(say(&ada, "one", "another text").await.ok()["addMessage"], first);
+    assert_ne!(say(&bob, "one", "hello").await.ok()["addMessage"], first);
+    let text = "query($chat: Int!) { chat(chatId: $chat) { messages { text } } }";
+    let messages = ada.ask(text, json!({ "chat": chat })).await.ok()["chat"]["messages"].clone();
+    assert_eq!(messages, json!([{ "text": "hello" }, { "text": "hello" }]));
+    for key in ["", &"x".repeat(65)] {
+        assert_eq!(say(&ada, key, "hello").await.code(), "BAD_USER_INPUT");
+    }
 }
 
 async fn messages_come_in_pages_oldest_first(database: TestDatabase) {

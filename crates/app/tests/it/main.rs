@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod binary;
 mod chats;
+mod client;
 mod hanging_up;
 mod log;
 mod outages;

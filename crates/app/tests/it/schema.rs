@@ -177,8 +177,8 @@ fn expected() -> Described {
         ),
         (
             "messages",
-            "id! chat_id! user_id! text! created_at! primary(id) index(chat_id,id) \
-            index(user_id) references(chat_id>chats.id) references(user_id>users.id)",
+            "id! chat_id! user_id! text! created_at! sender_key primary(id) \
+            unique(user_id,sender_key) index(chat_id,id) index(user_id) references(chat_id>chats.id) references(user_id>users.id)",
         ),
     ]
     .into_iter()

@@ -228,8 +228,12 @@ fn fill() -> Vec<String> {
     let posts = rows(2_000, &|id| format!("({}, 'text', {id})", id % 500 + 1));
     let chats = rows(2_000, &|id| format!("('{id}:{id}', {id})"));
     let members = rows(2_000, &|id| format!("({id}, {id}), ({id}, {})", id % 2_000 + 1));
-    let messages =
-        rows(8_000, &|id| format!("({}, {}, 'text', {id})", id % 2_000 + 1, id % 2_000 + 1));
+    let messages = rows(8_000, &|id| {
+        let user = id % 2_000 + 1;
+        // Old ones have no key.
+        let key = if id > 6_000 { format!("'name{user}'") } else { "NULL".to_owned() };
+        format!("({user}, {user}, 'text', {id}, {key})")
+    });
     [
         (
             "users (username, username_key, email, email_key, password_hash, avatar, created_at)",
@@ -240,7 +244,7 @@ fn fill() -> Vec<String> {
         ("posts (user_id, text, created_at)", posts),
         ("chats (pair_key, created_at)", chats),
         ("chat_members (chat_id, user_id)", members),
-        ("messages (chat_id, user_id, text, created_at)", messages),
+        ("messages (chat_id, user_id, text, created_at, sender_key)", messages),
     ]
     .map(|(table, rows)| format!("INSERT INTO {table} VALUES {rows}"))
     .into()

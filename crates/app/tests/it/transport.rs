@@ -21,7 +21,6 @@ migrate::on_every_database!(
     replies_come_in_the_type_that_the_client_wants,
     requests_have_ids,
     responses_tell_browsers_to_be_careful,
-    the_page_at_the_root_says_what_runs_here,
     health_is_told,
     subscriptions_need_a_socket,
     large_answers_are_compressed,
@@ -360,19 +359,6 @@ async fn responses_tell_browsers_to_be_careful(database: TestDatabase) {
         assert!(answer.header("strict-transport-security").is_some());
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
-}
-
-async fn the_page_at_the_root_says_what_runs_here(database: TestDatabase) {
-    let server = TestServer::start(&database).await;
-    let page = send(&server, Method::GET, "/", &[], "").await;
-    assert_eq!(
-        (page.status.as_u16(), page.header("content-type")),
-        (200, Some("text/html; charset=utf-8"))
-    );
-    assert!(page.body.as_str().unwrap().contains("<h1>Graphbook</h1>"));
-    let style = send(&server, Method::GET, "/about.css", &[], "").await;
-    assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
-    assert_eq!(send(&server, Method::GET, "/nothing", &[], "").await.status, 404);
 }
 
 async fn health_is_told(database: TestDatabase) {

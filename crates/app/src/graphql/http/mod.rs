@@ -213,6 +213,17 @@ async fn authenticate(
     })
 }
 
+/// The session that a page's request proves, if it proves one; nothing can be said if the database
+/// can't be asked.
+pub(crate) async fn session(graph: &Graph, parts: &Parts) -> Result<Option<Session>, ()> {
+    authenticate(graph, &parts.headers, &request_id(parts)).await.map_err(drop)
+}
+
+/// Who asks for a page.
+pub(crate) fn caller_of(graph: &Graph, parts: &Parts, session: Option<Session>) -> Caller {
+    caller(graph, parts, session, request_id(parts))
+}
+
 fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }

@@ -18,11 +18,13 @@ use crate::{
     },
     http::cookies,
     state::SharedState,
-    store::{NewChat, StoreError},
+    store::{Added, NewChat, StoreError},
 };
 
 const MAX_POST_CHARS: usize = 10_000;
 const MAX_MESSAGE_CHARS: usize = 2_000;
+/// As the column has it.
+const MAX_KEY_CHARS: usize = 64;
 
 /// The root of all mutations.
 pub(in crate::graphql) struct RootMutation;
@@ -156,10 +158,25 @@ impl RootMutation {
     ) -> Result<MessageNode> {
         let viewer = viewer(ctx)?.clone();
         let text = written("text", &message.text, MAX_MESSAGE_CHARS)?;
+        if message
+            .key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.chars().count() > MAX_KEY_CHARS)
+        {
+            let what = format!("A key has 1 to {MAX_KEY_CHARS} characters.");
+            return Err(ApiError::bad_input("key", what));
+        }
         let member_ids = members(ctx, message.chat_id).await?;
         let message = to_the_end(ctx, |state| async move {
             let now = state.clock.now();
-            let message = state.store.add_message(message.chat_id, &viewer, &text, now).await?;
+            let MessageInput { chat_id, key, .. } = message;
+            let added =
+                state.store.add_message(chat_id, &viewer, &text, now, key.as_deref()).await?;
+            let message = match added {
+                Added::Now(message) => message,
+                // It was told then.
+                Added::Before(message) => return Ok(message),
+            };
             state.events.publish(Event::MessageAdded {
                 message: message.clone().into(),
                 member_ids: member_ids.into(),

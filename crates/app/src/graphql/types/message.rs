@@ -64,4 +64,7 @@ pub(in crate::graphql) struct MessageInput {
     pub(in crate::graphql) text: String,
     /// The chat, which the sender must be a member of.
     pub(in crate::graphql) chat_id: i64,
+    /// A key of the sender's choice, 64 characters at most: a message that is sent again with the
+    /// same one is said once, and answered as it was.
+    pub(in crate::graphql) key: Option<String>,
 }

@@ -1,0 +1,296 @@
+// What happens between people: posts, chats, connections that are lost, sessions that end.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { PHONE, Server, launch, picture, visit } from "./support.js";
+
+/** @type {Server} */
+let server;
+let browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
+
+let count = 0;
+/** Two people with a chat. */
+async function two() {
+  count += 1;
+  const [ann, bob] = [await server.person(`ann${count}`), await server.person(`bob${count}`)];
+  const { addChat } = await server.api(ann.token, "mutation ($u: [Int]) { addChat(chat: { users: $u }) { id } }", { u: [bob.id] });
+  return { ann, bob, chat: addChat.id };
+}
+
+const messages = (page) => page.locator("gb-chat .message:not(.pending) p").allTextContents();
+
+async function say(page, text) {
+  await page.getByPlaceholder("Message").fill(text);
+  await page.keyboard.press("Enter");
+}
+
+test("a post is there at once, comes to others behind a pill, and can be deleted with time to think again", async () => {
+  const { ann, bob } = await two();
+  const [at, other] = [await visit(browser, server, { as: ann }), await visit(browser, server, { as: bob })];
+  await other.waitForTimeout(300);
+  const first = await other.locator(".post p").first().textContent();
+  await at.getByLabel("Write a post").fill("Fresh bread. <b>Not bold</b> https://a.example/x.");
+  await at.getByRole("button", { name: "Post", exact: true }).click();
+  await at.locator(".post[data-id] p", { hasText: "Fresh bread" }).waitFor();
+  assert.equal(await at.locator(".post p a").first().getAttribute("href"), "https://a.example/x");
+  assert.equal(await at.locator(".post p b").count(), 0);
+  assert.equal(await at.getByLabel("Write a post").inputValue(), "");
+  assert.equal(await at.locator("[data-do='show']").isVisible(), false, "one's own needs no pill");
+
+  await other.getByRole("button", { name: "1 new post" }).waitFor();
+  assert.equal(await other.locator(".post p").first().textContent(), first, "what is read stays where it is");
+  await picture(other, "new-post");
+  await other.getByRole("button", { name: "1 new post" }).click();
+  assert.match(await other.locator(".post p").first().textContent(), /^Fresh bread/);
+  assert.equal(await other.locator(".post").first().getByRole("button").count(), 0, "others' posts can't be deleted");
+
+  const own = at.locator(".post", { hasText: "Fresh bread" });
+  await own.getByRole("button", { name: "Delete" }).click();
+  assert.equal(await own.count(), 0);
+  await at.getByRole("button", { name: "Undo" }).click();
+  assert.equal(await own.count(), 1);
+  await own.getByRole("button", { name: "Delete" }).click();
+  await at.goto("/settings");
+  await at.waitForTimeout(500);
+  await at.goto("/app");
+  assert.equal(await at.locator(".post", { hasText: "Fresh bread" }).count(), 0, "who leaves meant it");
+  assert.deepEqual([...at.complaints, ...other.complaints], []);
+});
+
+test("a post that the server does not take comes back, and nothing typed is lost", async () => {
+  const { ann } = await two();
+  const page = await visit(browser, server, { as: ann });
+  await page.route("**/graphql", (route) => route.abort());
+  await page.getByLabel("Write a post").fill("Nobody hears this");
+  await page.getByRole("button", { name: "Post", exact: true }).click();
+  await page.getByText("can’t be reached").waitFor();
+  assert.equal(await page.getByLabel("Write a post").inputValue(), "Nobody hears this");
+  assert.equal(await page.locator(".post.pending").count(), 0);
+  await page.reload();
+  assert.equal(await page.getByLabel("Write a post").inputValue(), "Nobody hears this");
+});
+
+test("two people chat", async () => {
+  const { ann, bob, chat } = await two();
+  const at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  const other = await visit(browser, server, { as: bob });
+  await other.waitForTimeout(300);
+  await say(at, "hello <i>you</i>");
+  await other.locator(".toast", { hasText: "hello" }).waitFor();
+  await other.locator(".chat-row.unread .count", { hasText: "1" }).waitFor();
+  await picture(other, "toast");
+  await other.locator(".toast a").click();
+  await other.waitForURL(`**/chats/${chat}`);
+  await other.locator("gb-chat .message", { hasText: "hello <i>you</i>" }).waitFor();
+  assert.equal(await other.locator(".chat-row.unread").count(), 0);
+  await say(other, "hello back");
+  await at.locator(".message:not(.own)", { hasText: "hello back" }).waitFor();
+  assert.equal(await at.locator(".message.own").count(), 1);
+  assert.deepEqual(await messages(at), ["hello <i>you</i>", "hello back"]);
+  assert.deepEqual(await messages(other), ["hello <i>you</i>", "hello back"]);
+  await picture(at, "two-people");
+  assert.deepEqual([...at.complaints, ...other.complaints], []);
+});
+
+test("a chat is started from a search, by keys alone", async () => {
+  const { ann } = await two();
+  const carol = await server.person(`carol${count}`);
+  const page = await visit(browser, server, { as: ann });
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "search");
+  await page.keyboard.type(carol.username);
+  await page.getByRole("option", { name: carol.username }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.getByRole("option", { name: carol.username }).getAttribute("aria-selected"), "true");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`**/user/${carol.username}`);
+  await page.getByRole("button", { name: "Write a message" }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/chats/*");
+  await page.getByRole("region", { name: `Chat with ${carol.username}` }).waitFor();
+  await page.keyboard.type("hi");
+  await page.keyboard.press("Enter");
+  await page.locator(".message.own[data-id]", { hasText: "hi" }).waitFor();
+  await page.locator(".chat-row", { hasText: carol.username }).waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator("gb-chat").count(), 0);
+  assert.deepEqual(page.complaints, []);
+});
+
+test("a server that is killed in the middle of a chat loses nothing and doubles nothing", async () => {
+  const { ann, bob, chat } = await two();
+  const [at, other] = [
+    await visit(browser, server, { as: ann, path: `/chats/${chat}` }),
+    await visit(browser, server, { as: bob, path: `/chats/${chat}` }),
+  ];
+  await say(at, "one");
+  await other.locator(".message", { hasText: "one" }).waitFor();
+  await server.kill();
+  await say(at, "two");
+  await say(other, "three");
+  await at.locator(".message.pending", { hasText: "two" }).waitFor();
+  await at.getByText("No connection to Graphbook").waitFor();
+  await picture(at, "no-connection");
+  await at.reload().catch(() => {});
+  await server.run();
+  await at.goto(`/chats/${chat}`);
+  for (const page of [at, other]) {
+    for (const text of ["one", "two", "three"]) await page.locator(".message[data-id]", { hasText: text }).waitFor({ timeout: 30_000 });
+    assert.deepEqual((await messages(page)).sort(), ["one", "three", "two"]);
+    assert.equal(await page.locator(".message.pending").count(), 0);
+    assert.equal(await page.getByText("No connection").isVisible(), false);
+  }
+});
+
+test("an answer that is lost on its way doubles no message", async () => {
+  const { ann, chat } = await two();
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  let lost = 0;
+  await page.route("**/graphql", async (route) => {
+    if (!route.request().postData()?.includes("AddMessage") || lost > 0) return route.continue();
+    lost += 1;
+    await route.fetch();
+    await route.abort();
+  });
+  await say(page, "only once");
+  await page.locator(".message[data-id]", { hasText: "only once" }).waitFor({ timeout: 20_000 });
+  await page.reload();
+  assert.deepEqual(await messages(page), ["only once"]);
+  assert.equal(lost, 1);
+});
+
+test("what is written offline is sent when one is back", async () => {
+  const { ann, bob, chat } = await two();
+  const at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  const other = await visit(browser, server, { as: bob, path: `/chats/${chat}` });
+  await at.context().setOffline(true);
+  await at.getByText("You are offline").waitFor();
+  await say(at, "from the tunnel");
+  await say(other, "are you there?");
+  await at.locator(".message.pending", { hasText: "from the tunnel" }).waitFor();
+  await at.context().setOffline(false);
+  await other.locator(".message", { hasText: "from the tunnel" }).waitFor({ timeout: 30_000 });
+  await at.locator(".message", { hasText: "are you there?" }).waitFor({ timeout: 30_000 });
+  assert.deepEqual((await messages(at)).sort(), ["are you there?", "from the tunnel"]);
+});
+
+test("a session that ends elsewhere leads to signing in, and back to the same page", async () => {
+  const { ann, chat } = await two();
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  await page.waitForTimeout(500);
+  await server.api(ann.token, "mutation { logoutEverywhere { success } }");
+  await page.waitForURL("**/?next=*", { timeout: 15_000 });
+  await page.getByLabel("Email").fill(ann.email);
+  await page.getByLabel("Password").fill("not this one");
+  await page.getByRole("button", { name: "Sign in" }).first().click();
+  await page.getByRole("alert").filter({ hasText: /\w/ }).waitFor();
+  assert.equal(await page.getByLabel("Email").inputValue(), ann.email);
+  await page.getByLabel("Password").fill(ann.password);
+  await page.getByRole("button", { name: "Sign in" }).first().click();
+  await page.waitForURL(`**/chats/${chat}`);
+});
+
+test("one signs up, has a picture, another password, and signs out", async () => {
+  const page = await visit(browser, server, { path: "/" });
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByLabel("Name").fill("dora");
+  await page.getByLabel("Email").fill("dora@graphbook.example");
+  await page.getByLabel("Password").fill("a good password");
+  await page.getByRole("button", { name: "Sign up" }).first().click();
+  await page.waitForURL("**/app");
+  await page.getByRole("link", { name: "Settings" }).click();
+  // A picture that the browser itself makes: half red, half blue.
+  const file = Buffer.from(await page.evaluate(async () => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 800, height: 400 });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#e03131";
+    context.fillRect(0, 0, 400, 400);
+    context.fillStyle = "#1971c2";
+    context.fillRect(400, 0, 400, 400);
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  }));
+  await page.locator("input[type='file']").setInputFiles({ name: "flag.png", mimeType: "image/png", buffer: file });
+  await page.getByText("Move it with the arrow keys").waitFor();
+  for (let step = 0; step < 20; step += 1) await page.keyboard.press("ArrowRight");
+  const colour = await page.locator("canvas").evaluate((canvas) => [...canvas.getContext("2d").getImageData(20, 256, 1, 1).data]);
+  assert.ok(colour[2] > colour[0], `moved to the blue side: ${colour}`);
+  await picture(page, "crop");
+  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByText("This is your picture now").waitFor();
+  await page.reload();
+  assert.match(await page.locator(".me img").getAttribute("src"), /^\/uploads\//);
+  await page.locator("input[type='file']").setInputFiles({ name: "no.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await page.getByText("This is no picture").waitFor();
+
+  await page.getByLabel("Password until now").fill("wrong");
+  await page.getByLabel("New password").fill("another password");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.locator("gb-password .problem").filter({ hasText: /\w/ }).waitFor();
+  await page.getByLabel("Password until now").fill("a good password");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.getByText("The password is changed").waitFor();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.waitForURL((url) => url.pathname === "/");
+  await page.goto("/app");
+  await page.waitForURL("**/?next=*");
+});
+
+test("on a phone one thing is seen at a time", async () => {
+  const { ann, bob, chat } = await two();
+  await server.api(bob.token, "mutation ($c: Int!) { addMessage(message: { chatId: $c, text: \"hey\" }) { id } }", { c: chat });
+  const page = await visit(browser, server, { as: ann, size: PHONE });
+  const seen = async () => Promise.all(["main", ".side", ".windows"].map((it) => page.locator(it).isVisible()));
+  assert.deepEqual(await seen(), [true, false, false]);
+  await page.getByRole("link", { name: "Chats" }).click();
+  assert.deepEqual(await seen(), [false, true, false]);
+  await page.locator(".chat-row a").first().click();
+  await page.locator(".message", { hasText: "hey" }).waitFor();
+  assert.deepEqual(await seen(), [false, false, true]);
+  await page.getByRole("link", { name: "All chats" }).click();
+  assert.deepEqual(await seen(), [false, true, false]);
+  await page.goBack();
+  await page.goBack();
+  await page.goBack();
+  assert.deepEqual(await seen(), [true, false, false]);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, "nothing is wider than the phone");
+});
+
+test("whatever people write stays text", async () => {
+  const { ann, bob, chat } = await two();
+  const payloads = ["<img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "javascript:alert(1)", "{{7*7}} ${7*7}", "</template><script>alert(1)</script>", "https://x.example/\"onmouseover=alert(1)", "&lt;b&gt; &amp;"];
+  for (const text of payloads) {
+    await server.api(bob.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: text });
+    await server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
+  }
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  let alerted = false;
+  page.on("dialog", (dialog) => ((alerted = true), dialog.dismiss()));
+  const check = async () => {
+    assert.deepEqual(await messages(page), payloads);
+    assert.deepEqual((await page.locator(".post p").allTextContents()).slice(0, payloads.length).reverse(), payloads);
+    assert.equal(await page.locator(".post p :not(a), .message p :not(a)").count(), 0);
+    for (const href of await page.locator(".post p a, .message p a").evaluateAll((links) => links.map((it) => it.href))) assert.match(href, /^https:/);
+  };
+  await check();
+  // The same when the client fills it.
+  await page.goto("/settings");
+  await page.getByRole("link", { name: "Graphbook" }).click();
+  await page.locator(".chat-row a").first().click();
+  await page.locator(".message").last().waitFor();
+  await page.waitForTimeout(300);
+  await check();
+  assert.equal(alerted, false);
+  assert.deepEqual(page.complaints, []);
+});

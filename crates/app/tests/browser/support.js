@@ -1,0 +1,121 @@
+// What the browser's tests share: a server of their own, and pages of the browser that is installed.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const { TEST_BROWSER = "", TEST_SCREENSHOTS = "" } = process.env;
+const PROGRAM = resolve(process.env.TEST_GRAPHBOOK ?? "target/debug/graphbook");
+
+/** Of the folder that dev/test fetched: playwright-core, axe-core, lighthouse. */
+export const fetched = createRequire(`${TEST_BROWSER}/`);
+const { chromium } = fetched("playwright-core");
+
+export const ADA = { email: "ada@graphbook.example", password: "graphbook-demo" };
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Graphbook with its demo data, in a folder of its own. */
+export class Server {
+  static async start() {
+    const server = new Server();
+    server.folder = await mkdtemp(join(tmpdir(), "graphbook-browser-"));
+    server.port = await freePort();
+    server.url = `http://127.0.0.1:${server.port}`;
+    await server.run();
+    return server;
+  }
+
+  /** Begins to serve, again after `kill`. */
+  async run() {
+    const env = { PATH: process.env.PATH, GRAPHBOOK_LISTEN: `127.0.0.1:${this.port}`, GRAPHBOOK_DATA_DIR: join(this.folder, "data") };
+    this.child = spawn(PROGRAM, [], { env, cwd: this.folder, stdio: ["ignore", "ignore", "pipe"] });
+    this.log = "";
+    this.child.stderr.on("data", (text) => (this.log += text));
+    this.child.on("error", (error) => (this.log += `${PROGRAM}: ${error.message}`));
+    for (let tries = 0; ; tries += 1) {
+      const answer = await fetch(`${this.url}/readyz`).catch(() => null);
+      if (answer?.ok) return;
+      if (tries > 200 || this.child.exitCode !== null || this.child.pid === undefined) throw new Error(`the server does not start:\n${this.log}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Ends it as a crash does. */
+  async kill() {
+    const ended = new Promise((resolve) => this.child.once("exit", resolve));
+    this.child.kill("SIGKILL");
+    await ended;
+  }
+
+  async end() {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Asks the API as somebody, without a browser. */
+  async api(token, query, variables = {}) {
+    const headers = { "content-type": "application/json", ...(token ? { authorization: token } : {}) };
+    const answer = await fetch(`${this.url}/graphql`, { method: "POST", headers, body: JSON.stringify({ query, variables }) });
+    const { data, errors } = await answer.json();
+    if (errors) throw new Error(errors[0].message);
+    return data;
+  }
+
+  async token({ email, password } = ADA) {
+    const query = "mutation ($email: String!, $password: String!) { login(email: $email, password: $password) { token } }";
+    return (await this.api(null, query, { email, password })).login.token;
+  }
+
+  /** Makes an account; gives its token, id and name. */
+  async person(username) {
+    const query = "mutation ($u: String!, $e: String!, $p: String!) { signup(username: $u, email: $e, password: $p) { token } }";
+    const credentials = { email: `${username}@graphbook.example`, password: "a good password" };
+    const { signup } = await this.api(null, query, { u: username, e: credentials.email, p: credentials.password });
+    const { currentUser } = await this.api(signup.token, "{ currentUser { id } }");
+    return { ...credentials, username, token: signup.token, id: currentUser.id };
+  }
+}
+
+/** The browser; nothing of it asks anything outside. */
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.TEST_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
+  });
+}
+
+export const WIDE = { width: 1360, height: 860 };
+export const PHONE = { width: 390, height: 844 };
+
+/** A page of somebody who is signed in, or of nobody; what the page complains about is kept. */
+export async function visit(browser, server, { as, path = "/app", size = WIDE, ...options } = {}) {
+  const context = await browser.newContext({ baseURL: server.url, viewport: size, reducedMotion: "reduce", ...options });
+  if (as) {
+    const value = as.token ?? (await server.token(as));
+    await context.addCookies([{ name: "authorization", value, url: server.url, httpOnly: true, sameSite: "Strict" }]);
+  }
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.complaints = complaints;
+  await page.goto(path);
+  return page;
+}
+
+/** Keeps a picture for people to look at, where CI keeps them. */
+export async function picture(page, name) {
+  if (TEST_SCREENSHOTS === "") return;
+  await mkdir(TEST_SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(TEST_SCREENSHOTS, `${name}.png`) });
+}

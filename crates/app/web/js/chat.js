@@ -1,0 +1,149 @@
+// @ts-check
+// An open chat: its messages, older ones on demand, and what one says.
+
+import { Chat } from "./documents.js";
+import { Element, inWords, sendWithEnter } from "./element.js";
+import { ask } from "./graphql.js";
+import { hear } from "./live.js";
+import { post, waiting } from "./outbox.js";
+import { part } from "./parts.js";
+import { hasRead } from "./read.js";
+import { go } from "./router.js";
+import { toast } from "./toasts.js";
+import { viewer } from "./viewer.js";
+
+/** So many messages are asked for at a time (queries/Chat.graphql). */
+const PAGE = 30;
+
+export class ChatWindow extends Element {
+  #chat = 0;
+
+  start() {
+    this.#chat = Number(this.dataset.id);
+    const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
+    this.#name();
+    this.#older();
+    for (const letter of waiting().filter(({ chat }) => chat === this.#chat)) this.#pend(letter);
+    this.#toEnd();
+    this.#read();
+    sendWithEnter(area, this.signal);
+    this.does({ close: () => this.#close(), older: () => void this.#before() });
+    this.on("submit", (event) => {
+      event.preventDefault();
+      const text = area.value.trim();
+      if (text === "") return;
+      area.value = "";
+      this.#pend(post(this.#chat, text));
+      this.#toEnd();
+    });
+    this.on("keydown", (event) => {
+      if (event.key === "Escape") this.#close();
+    });
+    this.on("focusin", () => this.#read());
+    this.on("gb:sent", (event) => this.#sent(event.detail), document);
+    this.on("visibilitychange", () => this.#read(), document);
+    hear("message", this.signal, (message) => {
+      if (message.chat.id !== this.#chat) return;
+      this.#add([message]);
+      this.#read();
+    });
+    hear("resumed", this.signal, () => void this.#missed());
+  }
+
+  get #log() {
+    return this.the(".messages");
+  }
+
+  get #rows() {
+    return this.the(".message-rows");
+  }
+
+  #name() {
+    const names = [...this.querySelectorAll(".other")].map((it) => it.textContent);
+    this.setAttribute("aria-label", `Chat with ${names.join(", ")}`);
+    this.the("[data-do='close']").setAttribute("aria-label", `Close the chat with ${names.join(", ")}`);
+  }
+
+  /** Whether the foot is in sight: only then new messages may move what is read. */
+  #atEnd() {
+    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 60;
+  }
+
+  #toEnd() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  #last() {
+    const ids = [...this.#rows.querySelectorAll("[data-id]")].map((it) => Number(it.getAttribute("data-id")));
+    return Math.max(0, ...ids);
+  }
+
+  #older() {
+    this.the(".more").hidden = this.#rows.querySelectorAll("[data-id]").length < PAGE;
+  }
+
+  #read() {
+    if (!document.hidden && this.checkVisibility() && this.#last() > 0) hasRead(this.#chat, this.#last());
+  }
+
+  /** Adds what is not there yet, in its place. @param {Message[]} messages */
+  #add(messages) {
+    const stay = this.#atEnd();
+    for (const message of messages) {
+      if (this.#rows.querySelector(`[data-id="${message.id}"]`)) continue;
+      const next = [...this.#rows.children].find((row) => !row.hasAttribute("data-id") || Number(row.getAttribute("data-id")) > message.id);
+      this.#rows.insertBefore(part("message", message), next ?? null);
+    }
+    if (stay) this.#toEnd();
+  }
+
+  /** @param {import("./outbox.js").Letter} letter */
+  #pend({ key, text, at }) {
+    const row = part("message", { text, createdAt: at, user: viewer });
+    row.classList.add("pending");
+    row.dataset.key = key;
+    this.#rows.append(row);
+  }
+
+  /** @param {{ key: string, message?: Message, problem?: string }} sent */
+  #sent({ key, message, problem }) {
+    const row = this.#rows.querySelector(`[data-key="${key}"]`);
+    if (!row) return;
+    row.remove();
+    if (message) return this.#add([message]);
+    const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
+    const text = row.querySelector("p")?.textContent ?? "";
+    area.value = area.value === "" ? text : `${text}\n${area.value}`;
+    toast({ text: `The message was not sent. ${problem ?? ""}` });
+  }
+
+  async #before() {
+    const first = this.#rows.querySelector("[data-id]")?.getAttribute("data-id");
+    try {
+      const { chat } = await ask(Chat, { chatId: this.#chat, before: Number(first) });
+      const messages = chat?.messages ?? [];
+      const height = this.#log.scrollHeight - this.#log.scrollTop;
+      this.#rows.prepend(...messages.map((message) => part("message", message)));
+      this.#log.scrollTop = this.#log.scrollHeight - height;
+      this.the(".more").hidden = messages.length < PAGE;
+    } catch (error) {
+      toast({ text: inWords(error) });
+    }
+  }
+
+  /** What was said while there was no connection. */
+  async #missed() {
+    try {
+      const { chat } = await ask(Chat, { chatId: this.#chat });
+      this.#add(chat?.messages ?? []);
+      this.#read();
+    } catch {
+      // It is asked again when the connection is there again.
+    }
+  }
+
+  #close() {
+    this.remove();
+    if (location.pathname === `/chats/${this.#chat}`) void go(matchMedia("(width < 800px)").matches ? "/chats" : "/app");
+  }
+}

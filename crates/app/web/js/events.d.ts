@@ -1,0 +1,19 @@
+// Our own events, and those of the window and the document that elements hear of.
+
+type Post = import("./documents.js").Operations["PostAdded"]["data"]["postAdded"];
+type Message = import("./documents.js").Operations["AddMessage"]["data"]["addMessage"];
+type NewMessage = import("./documents.js").Operations["MessageAdded"]["data"]["messageAdded"];
+
+interface HTMLElementEventMap {
+  /** One's own post, before the server has it and then as it has it. */
+  "gb:posted": CustomEvent<{ pending: HTMLElement; post?: Post }>;
+  /** What became of a message on its way. */
+  "gb:sent": CustomEvent<{ key: string; message?: Message; problem?: string }>;
+  /** A message is a chat's last. */
+  "gb:said": CustomEvent<{ chat: number; message: Message }>;
+  /** Something was read. */
+  "gb:read": Event;
+  offline: Event;
+  storage: StorageEvent;
+  visibilitychange: Event;
+}

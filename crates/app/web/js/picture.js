@@ -1,0 +1,149 @@
+// @ts-check
+// One's picture: chosen or dropped, moved and sized under a round hole, uploaded.
+
+import { UploadAvatar } from "./documents.js";
+import { Element } from "./element.js";
+import { upload } from "./graphql.js";
+import { toast } from "./toasts.js";
+
+const SIDE = 512;
+const LARGEST = 5 * 1024 * 1024;
+/** Of the side, for an arrow key. */
+const STEP = 0.04;
+
+export class Picture extends Element {
+  /** @type {ImageBitmap | null} */
+  #image = null;
+  /** The middle of what is shown, in parts of the picture. */
+  #at = { x: 0.5, y: 0.5 };
+
+  start() {
+    const [crop, input, zoom] = [this.the(".crop"), this.#file, this.#zoom];
+    this.on("change", () => input.files?.[0] && void this.#choose(input.files[0]), input);
+    this.on("input", () => this.#draw(), zoom);
+    this.does({ save: () => void this.#save(), cancel: () => this.#end() });
+    this.on("dragover", (event) => {
+      event.preventDefault();
+      crop.classList.add("over");
+    });
+    this.on("dragleave", () => crop.classList.remove("over"));
+    this.on("drop", (event) => {
+      event.preventDefault();
+      crop.classList.remove("over");
+      const file = event.dataTransfer?.files[0];
+      if (file) void this.#choose(file);
+    });
+    this.on("pointerdown", (event) => crop.setPointerCapture(event.pointerId), crop);
+    this.on("pointermove", (event) => {
+      if (crop.hasPointerCapture(event.pointerId)) this.#move(-event.movementX / crop.clientWidth, -event.movementY / crop.clientHeight);
+    }, crop);
+    this.on("keydown", (event) => {
+      const by = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
+      if (!by || !this.#image) return;
+      event.preventDefault();
+      this.#move(by[0] ?? 0, by[1] ?? 0);
+    }, crop);
+  }
+
+  get #file() {
+    return /** @type {HTMLInputElement} */ (this.the("input[type='file']"));
+  }
+
+  get #zoom() {
+    return /** @type {HTMLInputElement} */ (this.the("input[type='range']"));
+  }
+
+  get #canvas() {
+    return /** @type {HTMLCanvasElement} */ (this.querySelector("canvas"));
+  }
+
+  /** @param {boolean} choosing */
+  #show(choosing) {
+    this.#canvas.hidden = !choosing;
+    this.querySelector(".now")?.toggleAttribute("hidden", choosing);
+    this.querySelectorAll(".zoom, .hint, .choice").forEach((it) => it.toggleAttribute("hidden", !choosing));
+    this.the("progress").hidden = true;
+    this.the(".crop").classList.toggle("choosing", choosing);
+  }
+
+  /** @param {File} file */
+  async #choose(file) {
+    this.problem();
+    if (file.size > LARGEST) return this.problem("The picture has more than 5 MiB.");
+    try {
+      this.#image = await createImageBitmap(file);
+    } catch {
+      return this.problem("This is no picture that can be read here. PNG, JPEG, WebP and GIF can.");
+    }
+    this.#at = { x: 0.5, y: 0.5 };
+    this.#zoom.value = "1";
+    this.#show(true);
+    this.#draw();
+    this.the(".crop").focus();
+  }
+
+  /** @param {number} x @param {number} y */
+  #move(x, y) {
+    if (!this.#image) return;
+    const side = this.#side();
+    this.#at.x += (x * side) / this.#image.width;
+    this.#at.y += (y * side) / this.#image.height;
+    this.#draw();
+  }
+
+  /** Of the square that is shown, in the picture's own pixels. */
+  #side() {
+    const image = this.#image;
+    return image ? Math.min(image.width, image.height) / Number(this.#zoom.value) : 0;
+  }
+
+  #draw() {
+    const [image, context, side] = [this.#image, this.#canvas.getContext("2d"), this.#side()];
+    if (!image || !context) return;
+    /** @param {number} at @param {number} length */
+    const within = (at, length) => Math.max(side / 2 / length, Math.min(1 - side / 2 / length, at));
+    this.#at = { x: within(this.#at.x, image.width), y: within(this.#at.y, image.height) };
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, SIDE, SIDE);
+    context.drawImage(image, this.#at.x * image.width - side / 2, this.#at.y * image.height - side / 2, side, side, 0, 0, SIDE, SIDE);
+  }
+
+  async #save() {
+    const progress = /** @type {HTMLProgressElement} */ (this.the("progress"));
+    const buttons = this.querySelectorAll("button");
+    buttons.forEach((it) => (it.disabled = true));
+    progress.hidden = false;
+    this.problem();
+    try {
+      const blob = await new Promise((resolve) => this.#canvas.toBlob(resolve, "image/jpeg", 0.92));
+      const { uploadAvatar } = await upload(UploadAvatar, blob, (part) => (progress.value = part));
+      this.#everywhere(uploadAvatar.url);
+      this.#end();
+      toast({ text: "This is your picture now." });
+    } catch (error) {
+      this.problem(error);
+    } finally {
+      progress.hidden = true;
+      buttons.forEach((it) => (it.disabled = false));
+    }
+  }
+
+  #end() {
+    this.#image?.close();
+    this.#image = null;
+    this.#file.value = "";
+    this.problem();
+    this.#show(false);
+  }
+
+  /** @param {string} url */
+  #everywhere(url) {
+    for (const place of [this.the(".crop"), document.querySelector(".me .avatar")]) {
+      const image = place?.querySelector("img") ?? document.createElement("img");
+      Object.assign(image, { src: url, alt: "" });
+      if (place === this.the(".crop")) image.className = "now";
+      place?.querySelectorAll("span").forEach((it) => it.remove());
+      if (!image.isConnected) place?.prepend(image);
+    }
+  }
+}

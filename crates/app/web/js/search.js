@@ -1,0 +1,104 @@
+// @ts-check
+// Finds people while one types; arrow keys choose, Enter goes there.
+
+import { Search } from "./documents.js";
+import { Element } from "./element.js";
+import { ask } from "./graphql.js";
+import { part } from "./parts.js";
+import { go } from "./router.js";
+
+/** The server finds nobody for fewer. */
+const LEAST = 3;
+const PAUSE = 150;
+
+export class SearchBox extends Element {
+  #chosen = -1;
+  #asking = new AbortController();
+  /** @type {number | undefined} */
+  #timer;
+
+  start() {
+    const input = this.#input;
+    this.on("input", () => {
+      clearTimeout(this.#timer);
+      this.#asking.abort();
+      const text = input.value.trim();
+      if ([...text].length < LEAST) return this.#show([], text === "" ? "" : "Go on: three letters at least.");
+      this.#timer = setTimeout(() => void this.#find(text), PAUSE);
+    });
+    this.on("keydown", (event) => this.#key(event));
+    this.on("click", (event) => {
+      if (event.target instanceof window.Element && event.target.closest("a")) this.#away(true);
+    });
+    this.on("focusout", (event) => {
+      if (!(event.relatedTarget instanceof Node && this.contains(event.relatedTarget))) this.#away(false);
+    });
+  }
+
+  get #input() {
+    return /** @type {HTMLInputElement} */ (this.the("input"));
+  }
+
+  get #list() {
+    return this.the("ul");
+  }
+
+  /** @param {string} text */
+  async #find(text) {
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    try {
+      const { usersSearch } = await ask(Search, { text }, { signal });
+      if (!signal.aborted) this.#show(usersSearch.users, `There is nobody called “${text}”.`);
+    } catch (error) {
+      if (!signal.aborted) this.#show([], error instanceof Error ? error.message : "");
+    }
+  }
+
+  /** @param {any[]} users @param {string} otherwise */
+  #show(users, otherwise) {
+    this.#chosen = -1;
+    this.#list.replaceChildren(...users.map((user) => part("found", user)));
+    if (users.length === 0 && otherwise !== "") {
+      const note = document.createElement("li");
+      note.className = "soft none";
+      note.setAttribute("role", "option");
+      note.setAttribute("aria-disabled", "true");
+      note.textContent = otherwise;
+      this.#list.append(note);
+    }
+    this.#list.hidden = this.#list.childElementCount === 0;
+    this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
+    this.#input.removeAttribute("aria-activedescendant");
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const rows = [...this.#list.querySelectorAll(".found-row")];
+    if (event.key === "Escape") this.#away(true);
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      if (rows.length === 0) return;
+      event.preventDefault();
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      this.#chosen = (this.#chosen + step + rows.length) % rows.length;
+      rows.forEach((row, at) => row.setAttribute("aria-selected", String(at === this.#chosen)));
+      this.#input.setAttribute("aria-activedescendant", rows[this.#chosen]?.id ?? "");
+      rows[this.#chosen]?.scrollIntoView({ block: "nearest" });
+    }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      const link = (rows[this.#chosen] ?? rows[0])?.querySelector("a");
+      if (!link) return;
+      this.#away(true);
+      void go(link.href);
+    }
+  }
+
+  /** @param {boolean} clear */
+  #away(clear) {
+    this.#asking.abort();
+    clearTimeout(this.#timer);
+    if (clear) this.#input.value = "";
+    this.#show([], "");
+  }
+}
