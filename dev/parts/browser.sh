@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # What the tests of the web client need: the browser of the distribution, and from the npm registry the
-# library that drives it, axe, which judges whether pages are for everybody, and TypeScript, which checks the
-# scripts' types. Of each the one release named here.
+# library that drives it, axe and Lighthouse, which judge pages, and TypeScript, which checks the scripts'
+# types. Of each the one release named here.
 
 # The number in the folder's name counts up when the packages change.
 # shellcheck disable=SC2154 # set in needs.sh
-browser_folder=$cache/browser-1
-browser_packages=(playwright-core@1.65.1 axe-core@4.14.1 typescript@7.0.2)
+browser_folder=$cache/browser-2
+browser_packages=(playwright-core@1.65.1 axe-core@4.14.1 typescript@7.0.2 lighthouse@13.5.0)
 
 have_chromium() { [[ -n ${TEST_CHROMIUM:-} || -x /usr/bin/chromium ]]; }
 have_node_itself() { { node --version && npm --version; } >/dev/null 2>&1; }
-have_browser_packages() { [[ -n ${TEST_BROWSER:-} || -e $browser_folder/node_modules/axe-core ]]; }
+have_browser_packages() { [[ -n ${TEST_BROWSER:-} || -e $browser_folder/node_modules/lighthouse ]]; }
 
 # export_browser: sets TEST_BROWSER to the folder that has them, if they are there and so is a browser.
 export_browser() {
@@ -19,7 +19,7 @@ export_browser() {
 }
 
 fetch_browser() {
-  note "Fetching what drives and judges the browser (some 50 MB) into $browser_folder"
+  note "Fetching what drives and judges the browser (some 220 MB) into $browser_folder"
   local work started=$SECONDS
   work=$(new_cache_folder) || return 1
   if npm install --prefix "$work" --ignore-scripts --no-audit --no-fund --no-package-lock --no-save \

@@ -16,20 +16,20 @@ const { chromium } = fetched("playwright-core");
 
 export const ADA = { email: "ada@graphbook.example", password: "graphbook-demo" };
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Graphbook with its demo data, in a folder of its own. */
 export class Server {
+  static async freePort() {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+
   static async start() {
     const server = new Server();
     server.folder = await mkdtemp(join(tmpdir(), "graphbook-browser-"));
-    server.port = await freePort();
+    server.port = await Server.freePort();
     server.url = `http://127.0.0.1:${server.port}`;
     await server.run();
     return server;
@@ -87,10 +87,10 @@ export class Server {
 }
 
 /** The browser; nothing of it asks anything outside. */
-export function launch() {
+export function launch(more = []) {
   return chromium.launch({
     executablePath: process.env.TEST_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
+    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...more],
   });
 }
 

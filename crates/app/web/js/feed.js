@@ -21,13 +21,20 @@ export class Posts extends Element {
     hear("post", this.signal, (post) => this.#heard(post));
     hear("resumed", this.signal, () => void this.#missed());
     this.on("gb:posted", (event) => this.#posted(event.detail), document);
+    this.#watch();
+  }
+
+  /** Goes on as soon as the foot is near: also if it still is, which an observer does not tell again. */
+  #watch() {
     const button = this.querySelector("[data-do='more']");
     if (!button) return;
     const observer = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) void this.#more();
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      void this.#more();
     }, { rootMargin: "800px" });
     observer.observe(button);
-    this.signal.addEventListener("abort", () => observer.disconnect());
+    this.signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   }
 
   get #posts() {
@@ -58,7 +65,8 @@ export class Posts extends Element {
       this.#posts.append(...posts.map((post) => part("post", post)));
       section.dataset.after = pageInfo.endCursor ?? "";
       this.problem();
-      if (!pageInfo.hasNextPage) {
+      if (pageInfo.hasNextPage) this.#watch();
+      else {
         button.remove();
         const end = document.createElement("p");
         end.className = "soft end";

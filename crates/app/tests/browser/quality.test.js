@@ -1,0 +1,87 @@
+// Bars that the client is held against: Lighthouse's, and a feed of thousands of posts.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { ADA, Server, fetched, launch, visit } from "./support.js";
+
+/** @type {Server} */
+let server;
+
+before(async () => {
+  server = await Server.start();
+});
+
+after(() => server?.end());
+
+/** @param {number[]} numbers */
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+test("Lighthouse finds signing in and the feed quick, for everybody, and well made", async (t) => {
+  const { default: lighthouse } = await import(pathToFileURL(fetched.resolve("lighthouse")).href);
+  const port = await Server.freePort();
+  const browser = await launch([`--remote-debugging-port=${port}`]);
+  t.after(() => browser.close());
+  const pages = [["/", {}], ["/app", { Cookie: `authorization=${await server.token(ADA)}` }]];
+  for (const [path, extraHeaders] of pages) {
+    const runs = [];
+    for (let run = 0; run < 3; run += 1) {
+      const onlyCategories = ["performance", "accessibility", "best-practices"];
+      const { lhr } = await lighthouse(server.url + path, { port, extraHeaders, onlyCategories, logLevel: "error" });
+      runs.push(Object.values(lhr.categories).map(({ score }) => Math.round(score * 100)));
+    }
+    const [quick, forAll, well] = [0, 1, 2].map((at) => median(runs.map((run) => run[at])));
+    t.diagnostic(`${path}: performance ${quick}, accessibility ${forAll}, best practices ${well}`);
+    assert.ok(quick >= 95 && forAll === 100 && well === 100, `${path}: ${JSON.stringify(runs)}`);
+  }
+});
+
+test("thousands of posts are scrolled through as a few are", async (t) => {
+  const ann = await server.person("ann");
+  const add = "mutation ($t: String!) { addPost(post: { text: $t }) { id } }";
+  for (let at = 0; at < 2000; at += 50) {
+    const some = Array.from({ length: 50 }, (_, more) => `Post ${at + more}: words as people write them, and some more of them.`);
+    await Promise.all(some.map((text) => server.api(ann.token, add, { t: text })));
+  }
+  const browser = await launch();
+  t.after(() => browser.close());
+  const page = await visit(browser, server, { as: ann, path: "/user/ann" });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const memory = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "JSHeapUsedSize").value / 1e6;
+  };
+  /** The longest that a frame takes while a person scrolls, in milliseconds; the middle of some tries. */
+  const frames = () =>
+    page.evaluate(async () => {
+      const longest = [];
+      for (let turn = 0; turn < 5; turn += 1) {
+        let [most, last] = [0, performance.now()];
+        for (let step = 0; step < 20; step += 1) {
+          scrollBy(0, step % 2 ? -300 : 310);
+          const now = await new Promise(requestAnimationFrame);
+          [most, last] = [Math.max(most, now - last), now];
+        }
+        longest.push(most);
+      }
+      return longest.sort((a, b) => a - b)[2];
+    });
+  const posts = page.locator(".post");
+  const [few, before] = [await frames(), await memory()];
+  const began = Date.now();
+  while ((await page.locator(".end").count()) === 0) {
+    assert.ok(Date.now() - began < 120_000, `${await posts.count()} posts after two minutes`);
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.waitForTimeout(20);
+  }
+  assert.equal(await posts.count(), 2000, "each once");
+  const texts = new Set(await posts.locator("p").allTextContents());
+  assert.equal(texts.size, 2000);
+  const [many, after] = [await frames(), await memory()];
+  t.diagnostic(`longest frame: ${few.toFixed(0)} ms of 20 posts, ${many.toFixed(0)} ms of 2000; memory ${before.toFixed(1)} and ${after.toFixed(1)} MB`);
+  assert.ok(many < few * 3 + 50, `${few} ms, then ${many} ms`);
+  assert.ok(after < before + 20, `${before} MB, then ${after} MB`);
+  assert.deepEqual(page.complaints, []);
+});
