@@ -294,3 +294,22 @@ test("whatever people write stays text", async () => {
   assert.equal(alerted, false);
   assert.deepEqual(page.complaints, []);
 });
+
+test("what one says in one tab is seen in the other, and a draft outlives the session", async () => {
+  const { ann, chat } = await two();
+  const first = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  const second = await first.context().newPage();
+  await second.goto(`/chats/${chat}`);
+  await second.waitForTimeout(300);
+  await say(first, "from the first tab");
+  await second.locator(".message.own[data-id]", { hasText: "from the first tab" }).waitFor();
+  assert.deepEqual(await messages(second), ["from the first tab"]);
+  await second.getByPlaceholder("Message").fill("not finished");
+  await server.api(ann.token, "mutation { logoutEverywhere { success } }");
+  await second.waitForURL("**/?next=*", { timeout: 15_000 });
+  await second.getByLabel("Email").fill(ann.email);
+  await second.getByLabel("Password").fill(ann.password);
+  await second.getByRole("button", { name: "Sign in" }).first().click();
+  await second.waitForURL(`**/chats/${chat}`);
+  assert.equal(await second.getByPlaceholder("Message").inputValue(), "not finished");
+});

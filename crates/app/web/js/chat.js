@@ -2,6 +2,7 @@
 // An open chat: its messages, older ones on demand, and what one says.
 
 import { Chat } from "./documents.js";
+import { keepDraft } from "./drafts.js";
 import { Element, inWords, sendWithEnter } from "./element.js";
 import { ask } from "./graphql.js";
 import { hear } from "./live.js";
@@ -27,12 +28,14 @@ export class ChatWindow extends Element {
     this.#toEnd();
     this.#read();
     sendWithEnter(area, this.signal);
+    const keep = keepDraft(area, `chat-${this.#chat}`, this.signal);
     this.does({ close: () => this.#close(), older: () => void this.#before() });
     this.on("submit", (event) => {
       event.preventDefault();
       const text = area.value.trim();
       if (text === "") return;
       area.value = "";
+      keep();
       this.#pend(post(this.#chat, text));
       this.#toEnd();
     });
@@ -41,6 +44,7 @@ export class ChatWindow extends Element {
     });
     this.on("focusin", () => this.#read());
     this.on("gb:sent", (event) => this.#sent(event.detail), document);
+    this.on("gb:said", ({ detail }) => detail.chat === this.#chat && this.#add([detail.message]), document);
     this.on("visibilitychange", () => this.#read(), document);
     hear("message", this.signal, (message) => {
       if (message.chat.id !== this.#chat) return;
@@ -114,6 +118,7 @@ export class ChatWindow extends Element {
     const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
     const text = row.querySelector("p")?.textContent ?? "";
     area.value = area.value === "" ? text : `${text}\n${area.value}`;
+    area.dispatchEvent(new Event("input"));
     toast({ text: `The message was not sent. ${problem ?? ""}` });
   }
 

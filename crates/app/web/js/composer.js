@@ -2,22 +2,21 @@
 // Writing a post: it is there at once, and comes back into the box if the server does not take it.
 
 import { AddPost } from "./documents.js";
+import { keepDraft } from "./drafts.js";
 import { Element } from "./element.js";
 import { ask } from "./graphql.js";
 import { part } from "./parts.js";
 import { viewer } from "./viewer.js";
 
-const DRAFT = "draft";
-
 export class Composer extends Element {
   start() {
     const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
     const button = /** @type {HTMLButtonElement} */ (this.the("button"));
+    const keep = keepDraft(area, "post", this.signal);
     const refresh = () => {
       button.disabled = area.value.trim() === "";
-      sessionStorage.setItem(DRAFT, area.value);
+      keep();
     };
-    if (area.value === "") area.value = sessionStorage.getItem(DRAFT) ?? "";
     refresh();
     this.on("input", refresh);
     this.on("keydown", (event) => {

@@ -10,6 +10,8 @@ import { viewer } from "./viewer.js";
 
 const KEY = `outbox-${viewer?.id ?? 0}`;
 const PAUSE = 3000;
+/** The other pages of this browser: the server tells nobody what they said themselves. */
+const pages = new BroadcastChannel(KEY);
 
 /** @returns {Letter[]} */
 export function waiting() {
@@ -28,6 +30,11 @@ function store(letters) {
 /** @param {string} key @param {{ message?: Message, problem?: string }} what */
 function tell(key, what) {
   document.dispatchEvent(new CustomEvent("gb:sent", { detail: { key, ...what } }));
+}
+
+/** @param {{ chat: number, message: Message }} detail */
+function said(detail) {
+  document.dispatchEvent(new CustomEvent("gb:said", { detail }));
 }
 
 /** Takes a message to be sent. @param {number} chat @param {string} text @returns {Letter} */
@@ -49,7 +56,8 @@ export function send() {
         const { addMessage } = await ask(AddMessage, { chatId: chat, text, key });
         done();
         tell(key, { message: addMessage });
-        document.dispatchEvent(new CustomEvent("gb:said", { detail: { chat, message: addMessage } }));
+        said({ chat, message: addMessage });
+        pages.postMessage({ chat, message: addMessage });
       } catch (error) {
         if (error instanceof Unreachable) return void setTimeout(() => void send(), PAUSE);
         // Trying again would not help: it comes back to who wrote it.
@@ -63,5 +71,6 @@ export function send() {
 export function startSending() {
   live.addEventListener("resumed", () => void send());
   addEventListener("online", () => void send());
+  pages.addEventListener("message", (event) => said(event.data));
   void send();
 }

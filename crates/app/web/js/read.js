@@ -1,7 +1,9 @@
 // @ts-check
 // Up to which message somebody has read each chat, on this device.
 
-const KEY = "read";
+import { viewer } from "./viewer.js";
+
+const KEY = `read-${viewer?.id}`;
 
 /** @returns {{ [chat: string]: number }} */
 function all() {
