@@ -35,7 +35,9 @@ pub(crate) async fn sign_in(State(graph): State<Graph>, parts: Parts) -> Respons
     let next = query.find(|(name, _)| name == "next").map(|(_, next)| next.into_owned());
     // Only to a page of ours: `//host` and `/\host` are others.
     let is_ours = |next: &String| {
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r', '\t'])
+        next.starts_with('/')
+            && !next.starts_with("//")
+            && !next.contains(|it: char| it == '\\' || it.is_control())
     };
     let next = next.filter(is_ours).unwrap_or_else(|| "/app".to_owned());
     match transport::session(&graph, &parts).await {

@@ -130,10 +130,8 @@ test("a chat is started from a search, by keys alone", async () => {
 
 test("a server that is killed in the middle of a chat loses nothing and doubles nothing", async () => {
   const { ann, bob, chat } = await two();
-  const [at, other] = [
-    await visit(browser, server, { as: ann, path: `/chats/${chat}` }),
-    await visit(browser, server, { as: bob, path: `/chats/${chat}` }),
-  ];
+  let at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  const other = await visit(browser, server, { as: bob, path: `/chats/${chat}` });
   await say(at, "one");
   await other.locator(".message", { hasText: "one" }).waitFor();
   await server.kill();
@@ -142,8 +140,11 @@ test("a server that is killed in the middle of a chat loses nothing and doubles 
   await at.locator(".message.pending", { hasText: "two" }).waitFor();
   await at.getByText("No connection to Graphbook").waitFor();
   await picture(at, "no-connection");
-  await at.reload().catch(() => {});
+  // One waits, the other one closes the page and comes again.
+  const context = at.context();
+  await at.close();
   await server.run();
+  at = await context.newPage();
   await at.goto(`/chats/${chat}`);
   for (const page of [at, other]) {
     for (const text of ["one", "two", "three"]) await page.locator(".message[data-id]", { hasText: text }).waitFor({ timeout: 30_000 });
@@ -251,13 +252,15 @@ test("on a phone one thing is seen at a time", async () => {
   const { ann, bob, chat } = await two();
   await server.api(bob.token, "mutation ($c: Int!) { addMessage(message: { chatId: $c, text: \"hey\" }) { id } }", { c: chat });
   const page = await visit(browser, server, { as: ann, size: PHONE });
-  const seen = async () => Promise.all(["main", ".side", ".windows"].map((it) => page.locator(it).isVisible()));
+  const seen = async () => Promise.all(["main .view", ".side", ".windows"].map((it) => page.locator(it).isVisible()));
   assert.deepEqual(await seen(), [true, false, false]);
   await page.getByRole("link", { name: "Chats" }).click();
   assert.deepEqual(await seen(), [false, true, false]);
   await page.locator(".chat-row a").first().click();
   await page.locator(".message", { hasText: "hey" }).waitFor();
   assert.deepEqual(await seen(), [false, false, true]);
+  const form = await page.locator(".say").boundingBox();
+  assert.ok(form.y + form.height <= PHONE.height, `the form ends at ${form.y + form.height}`);
   await page.getByRole("link", { name: "All chats" }).click();
   assert.deepEqual(await seen(), [false, true, false]);
   await page.goBack();
@@ -312,4 +315,98 @@ test("what one says in one tab is seen in the other, and a draft outlives the se
   await second.getByRole("button", { name: "Sign in" }).first().click();
   await second.waitForURL(`**/chats/${chat}`);
   assert.equal(await second.getByPlaceholder("Message").inputValue(), "not finished");
+});
+
+test("a page of somebody who has signed out does nothing as somebody else", async () => {
+  const { ann, bob, chat } = await two();
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  await page.context().setOffline(true);
+  await say(page, "as ann alone");
+  await page.locator(".message.pending").waitFor();
+  await page.context().clearCookies();
+  await page.context().addCookies([{ name: "authorization", value: bob.token, url: server.url, httpOnly: true, sameSite: "Strict" }]);
+  await page.context().setOffline(false);
+  // It is led to the page as the other one sees it, where nothing of hers is sent.
+  await page.locator("body[data-viewer-username='" + bob.username + "']").waitFor({ timeout: 20_000 });
+  await page.waitForTimeout(500);
+  const { chat: now } = await server.api(bob.token, "query ($c: Int!) { chat(chatId: $c) { messages { text } } }", { c: chat });
+  assert.deepEqual(now.messages, []);
+  // As soon as she is back, it is.
+  await page.context().addCookies([{ name: "authorization", value: ann.token, url: server.url, httpOnly: true, sameSite: "Strict" }]);
+  await page.goto(`/chats/${chat}`);
+  await page.locator(".message.own[data-id]", { hasText: "as ann alone" }).waitFor();
+});
+
+test("a message that waits outlives the end of a session and a server that fails", async () => {
+  const { ann, chat } = await two();
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  await page.context().setOffline(true);
+  await say(page, "still here");
+  await page.locator(".message.pending").waitFor();
+  await page.keyboard.press("Escape");
+  await server.api(ann.token, "mutation { logoutEverywhere { success } }");
+  await page.context().setOffline(false);
+  await page.waitForURL("**/?next=*", { timeout: 20_000 });
+  await page.getByLabel("Email").fill(ann.email);
+  await page.getByLabel("Password").fill(ann.password);
+  await page.getByRole("button", { name: "Sign in" }).first().click();
+  await page.waitForURL((url) => url.pathname !== "/");
+  await page.goto(`/chats/${chat}`);
+  await page.locator(".message.own[data-id]", { hasText: "still here" }).waitFor();
+  assert.deepEqual(await messages(page), ["still here"]);
+});
+
+test("all that was missed is fetched, however much, and older messages come once", async () => {
+  const { ann, bob, chat } = await two();
+  const send = (text) => server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
+  for (let at = 0; at < 40; at += 1) await send(`before ${at}`);
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  await page.locator(".message").last().waitFor();
+  await page.waitForTimeout(300);
+  await page.context().setOffline(true);
+  await page.getByText("You are offline").waitFor();
+  for (let at = 0; at < 45; at += 1) await send(`missed ${at}`);
+  for (let at = 0; at < 30; at += 1) await server.api(bob.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: `post ${at}` });
+  await page.context().setOffline(false);
+  await page.locator(".message", { hasText: "missed 44" }).waitFor({ timeout: 30_000 });
+  const missed = (await messages(page)).filter((text) => text.startsWith("missed"));
+  assert.deepEqual(missed, Array.from({ length: 45 }, (_, at) => `missed ${at}`));
+  await page.getByRole("button", { name: "30 new posts" }).waitFor();
+  await page.getByRole("button", { name: "Older messages" }).dblclick();
+  await page.locator(".message", { hasText: /^bob\d+before 0/ }).waitFor();
+  const all = await messages(page);
+  assert.equal(new Set(all).size, all.length);
+  assert.equal(all.length, 85);
+});
+
+test("toasts are no wider than the page, and few", async () => {
+  const { ann, bob, chat } = await two();
+  const page = await visit(browser, server, { as: ann, size: { width: 320, height: 640 } });
+  await page.waitForTimeout(500);
+  for (let at = 0; at < 6; at += 1) await server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: "long ".repeat(200) });
+  await page.locator(".toast").first().waitFor();
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator(".toast").count(), 1, "one of a chat");
+  const box = await page.locator(".toast").boundingBox();
+  assert.ok(box.x >= 0 && box.x + box.width <= 320, JSON.stringify(box));
+});
+
+test("undo is reached by keys, and who signs out meant what they deleted", async () => {
+  const { ann } = await two();
+  const write = (text) => server.api(ann.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: text });
+  await write("keep this");
+  await write("delete this");
+  const page = await visit(browser, server, { as: ann });
+  await page.locator(".post", { hasText: "keep this" }).getByRole("button", { name: "Delete" }).press("Enter");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator(".post", { hasText: "keep this" }).count(), 1, "Undo has the focus");
+  await page.locator(".post", { hasText: "delete this" }).getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("link", { name: "Your profile" }).click();
+  await page.locator(".profile h1").waitFor();
+  assert.equal(await page.locator(".post", { hasText: "delete this" }).count(), 0, "nor is it shown elsewhere");
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.waitForURL((url) => url.pathname === "/" && url.search === "");
+  const { feed } = await server.api((await server.token(ann)), "query ($u: String!) { feed(username: $u) { edges { node { text } } } }", { u: ann.username });
+  assert.deepEqual(feed.edges.map(({ node }) => node.text), ["keep this"]);
 });

@@ -108,6 +108,64 @@ test("back and forward lead to what was there, where it was", async () => {
   await page.context().close();
 });
 
+test("a page that comes late is never taken for another one", async () => {
+  const page = await visit(browser, server, { as: ADA });
+  let slow = true;
+  await page.route("**/graphql", async (route) => {
+    if (slow) await new Promise((resolve) => setTimeout(resolve, 900));
+    await route.continue().catch(() => {});
+  });
+  const name = await page.locator(".post a.name").first().textContent();
+  await page.locator(".post a.name").first().click();
+  await page.locator(".skeleton").first().waitFor();
+  await page.goBack();
+  await page.locator("gb-composer").waitFor();
+  assert.equal(await page.title(), "Feed – Graphbook");
+  await page.goForward();
+  await page.locator(".profile h1", { hasText: name }).waitFor();
+  slow = false;
+  await page.goBack();
+  await page.locator("gb-composer").waitFor();
+  await page.unroute("**/graphql");
+  await page.route("**/graphql", (route) => route.abort());
+  await page.locator(".post a.name").nth(1).click();
+  await page.getByText("can’t be reached").waitFor();
+  await page.locator(".chat-row a").first().click();
+  await page.locator(".window.failed").waitFor();
+  await page.unroute("**/graphql");
+  await page.locator(".window.failed button").click();
+  await page.locator("gb-chat .message").first().waitFor();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.locator(".profile h1, gb-composer").first().waitFor();
+  await page.context().close();
+});
+
+test("a chat is beside what one does, and closing it leaves that alone", async () => {
+  const page = await visit(browser, server, { as: ADA, path: "/settings" });
+  await page.getByLabel("New password").fill("not finished");
+  await page.locator(".chat-row a").first().click();
+  await page.locator("gb-chat").waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/settings");
+  assert.equal(await page.getByLabel("New password").inputValue(), "not finished");
+  assert.equal(await page.evaluate(() => document.activeElement?.closest(".chat-row") !== null), true);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test("no form sends what is typed in an address, also before scripts are there", async () => {
+  const page = await visit(browser, server, { path: "/", javaScriptEnabled: false });
+  await page.getByLabel("Email").fill("a@b.example");
+  await page.getByLabel("Password").fill("secret-password");
+  await page.keyboard.press("Enter");
+  await page.waitForTimeout(500);
+  assert.equal(new URL(page.url()).search, "");
+  await page.context().close();
+  const signedIn = await visit(browser, server, { as: ADA, path: "/settings", javaScriptEnabled: false });
+  assert.equal(await signedIn.locator("form:not([method='post'])").count(), 0);
+  await signedIn.context().close();
+});
+
 test("without JavaScript the feed is readable", async () => {
   const page = await visit(browser, server, { as: ADA, javaScriptEnabled: false });
   await picture(page, "feed-without-javascript");

@@ -228,11 +228,35 @@ async fn who_is_not_signed_in_is_asked_to_and_comes_back() {
             let (response, _) = page(&server, Some(&ada), &to).await;
             assert_eq!(response.headers[LOCATION], path);
         }
-        for elsewhere in ["//evil.example", "https://evil.example", "/%5Cevil.example", "/%0A/evil"]
-        {
+        for elsewhere in [
+            "//evil.example",
+            "https://evil.example",
+            "/%5Cevil.example",
+            "/%0A/evil",
+            "/%00",
+            "/%7F",
+        ] {
             let (response, _) = page(&server, Some(&ada), &format!("/?next={elsewhere}")).await;
             assert_eq!(response.headers[LOCATION], "/app", "{elsewhere}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_that_was_made_for_somebody_else_asks_nothing() {
+    on_sqlite(async |server| {
+        let (ada, bob) = (server.join("ada").await, server.join("bob").await);
+        let asked = async |viewer: &str| {
+            let request = server.client.post(server.url("/graphql"));
+            let request = request.header(COOKIE, format!("authorization={}", ada.token));
+            let request = request.header("graphbook-viewer", viewer);
+            let request = request.header(CONTENT_TYPE, "application/json");
+            let request = request.body(r#"{"query":"{ currentUser { username } }"}"#);
+            Answer::of(request.send().await.unwrap()).await
+        };
+        assert_eq!(asked(&ada.id.to_string()).await.ok()["currentUser"]["username"], "ada");
+        assert_eq!(asked(&bob.id.to_string()).await.code(), "UNAUTHENTICATED");
     })
     .await;
 }

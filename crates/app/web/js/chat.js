@@ -9,7 +9,7 @@ import { hear } from "./live.js";
 import { post, waiting } from "./outbox.js";
 import { part } from "./parts.js";
 import { hasRead } from "./read.js";
-import { go } from "./router.js";
+import { besides, go } from "./router.js";
 import { toast } from "./toasts.js";
 import { viewer } from "./viewer.js";
 
@@ -34,9 +34,9 @@ export class ChatWindow extends Element {
       event.preventDefault();
       const text = area.value.trim();
       if (text === "") return;
+      this.#pend(post(this.#chat, text));
       area.value = "";
       keep();
-      this.#pend(post(this.#chat, text));
       this.#toEnd();
     });
     this.on("keydown", (event) => {
@@ -109,38 +109,57 @@ export class ChatWindow extends Element {
     this.#rows.append(row);
   }
 
-  /** @param {{ key: string, message?: Message, problem?: string }} sent */
-  #sent({ key, message, problem }) {
+  /** @param {{ key: string, message?: Message }} sent */
+  #sent({ key, message }) {
     const row = this.#rows.querySelector(`[data-key="${key}"]`);
     if (!row) return;
-    row.remove();
-    if (message) return this.#add([message]);
-    const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
-    const text = row.querySelector("p")?.textContent ?? "";
-    area.value = area.value === "" ? text : `${text}\n${area.value}`;
-    area.dispatchEvent(new Event("input"));
-    toast({ text: `The message was not sent. ${problem ?? ""}` });
+    // The same row, so that it is not read out again.
+    if (!message) row.remove();
+    else if (this.#rows.querySelector(`[data-id="${message.id}"]`)) row.remove();
+    else {
+      row.classList.remove("pending");
+      row.removeAttribute("data-key");
+      row.setAttribute("data-id", String(message.id));
+    }
   }
 
   async #before() {
+    const button = /** @type {HTMLButtonElement} */ (this.the("[data-do='older']"));
+    button.disabled = true;
     const first = this.#rows.querySelector("[data-id]")?.getAttribute("data-id");
     try {
       const { chat } = await ask(Chat, { chatId: this.#chat, before: Number(first) });
       const messages = chat?.messages ?? [];
       const height = this.#log.scrollHeight - this.#log.scrollTop;
+      // Old ones are no news.
+      this.#log.setAttribute("aria-live", "off");
       this.#rows.prepend(...messages.map((message) => part("message", message)));
+      this.#log.removeAttribute("aria-live");
       this.#log.scrollTop = this.#log.scrollHeight - height;
       this.the(".more").hidden = messages.length < PAGE;
     } catch (error) {
       toast({ text: inWords(error) });
+    } finally {
+      button.disabled = false;
     }
   }
 
   /** What was said while there was no connection. */
   async #missed() {
     try {
-      const { chat } = await ask(Chat, { chatId: this.#chat });
-      this.#add(chat?.messages ?? []);
+      const last = this.#last();
+      /** @type {Message[]} */
+      let missed = [];
+      /** @type {number | undefined} */
+      let before;
+      for (let pages = 0; pages < 20; pages += 1) {
+        const { chat } = await ask(Chat, { chatId: this.#chat, before });
+        const messages = chat?.messages ?? [];
+        missed = [...messages, ...missed];
+        before = messages[0]?.id;
+        if (before === undefined || before <= last || messages.length < PAGE) break;
+      }
+      this.#add(missed);
       this.#read();
     } catch {
       // It is asked again when the connection is there again.
@@ -149,6 +168,8 @@ export class ChatWindow extends Element {
 
   #close() {
     this.remove();
-    if (location.pathname === `/chats/${this.#chat}`) void go(matchMedia("(width < 800px)").matches ? "/chats" : "/app");
+    if (location.pathname === `/chats/${this.#chat}`) void go(matchMedia("(width < 800px)").matches ? "/chats" : besides());
+    const row = document.querySelector(`.chat-row[data-id="${this.#chat}"] a`);
+    if (row instanceof HTMLElement) row.focus({ preventScroll: true });
   }
 }

@@ -6,13 +6,11 @@ import { Element } from "./element.js";
 import { ask } from "./graphql.js";
 import { hear } from "./live.js";
 import { part } from "./parts.js";
-import { begin, readUpTo } from "./read.js";
+import { begin, heard, heardAfter, readUpTo } from "./read.js";
 import { toast } from "./toasts.js";
 import { viewer } from "./viewer.js";
 
 export class Chats extends Element {
-  /** New messages of each chat since the page was opened. @type {Map<number, number[]>} */
-  #heard = new Map();
 
   start() {
     hear("message", this.signal, (message) => this.#message(message));
@@ -48,7 +46,7 @@ export class Chats extends Element {
   /** Somebody else wrote. @param {NewMessage} message */
   async #message(message) {
     const { id } = message.chat;
-    this.#heard.set(id, [...(this.#heard.get(id) ?? []), message.id]);
+    heard(id, message.id);
     if (this.#row(id)) this.#said({ chat: id, message });
     else await this.#refresh();
     this.#count();
@@ -83,11 +81,11 @@ export class Chats extends Element {
       const id = Number(row.dataset.id);
       const read = readUpTo(id);
       const isUnread = Number(row.dataset.last ?? 0) > read && row.dataset.lastBy !== String(viewer?.id);
-      const count = (this.#heard.get(id) ?? []).filter((message) => message > read).length;
+      const count = heardAfter(id, read);
       row.classList.toggle("unread", isUnread);
       const badge = this.#part(row, ".count");
       badge.hidden = !isUnread;
-      // Of those from before the page was opened, the number is not known.
+      // Of those from when no page was open, the number is not known.
       badge.textContent = count > 0 ? String(count) : "•";
       badge.setAttribute("aria-label", count > 0 ? `${count} unread` : "unread");
       badge.setAttribute("role", "img");

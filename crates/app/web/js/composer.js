@@ -45,6 +45,9 @@ export class Composer extends Element {
     try {
       const { addPost } = await ask(AddPost, { text });
       tell(addPost);
+      const others = pending.parentElement?.querySelector(`[data-id="${addPost.id}"]`);
+      if (others) pending.remove();
+      else pending.replaceWith(part("post", addPost));
     } catch (error) {
       pending.remove();
       // What was written meanwhile stays as well.

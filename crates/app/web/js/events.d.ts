@@ -8,7 +8,9 @@ interface HTMLElementEventMap {
   /** One's own post, before the server has it and then as it has it. */
   "gb:posted": CustomEvent<{ pending: HTMLElement; post?: Post }>;
   /** What became of a message on its way. */
-  "gb:sent": CustomEvent<{ key: string; message?: Message; problem?: string }>;
+  "gb:sent": CustomEvent<{ key: string; message?: Message }>;
+  /** A draft was changed by something else than typing. */
+  "gb:draft": CustomEvent<string>;
   /** A message is a chat's last. */
   "gb:said": CustomEvent<{ chat: number; message: Message }>;
   /** Something was read. */

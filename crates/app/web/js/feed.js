@@ -10,18 +10,33 @@ import { toast } from "./toasts.js";
 
 /** So long a deletion can be taken back, in seconds. */
 const UNDO = 6;
+/** Pages of what was missed. */
+const MOST = 20;
+
+/** Posts that are being deleted, and what deletes them now. @type {Map<number, () => Promise<void>>} */
+const deleting = new Map();
+
+/** Who leaves meant it: deletes now what waits to be. */
+export function deleteNow() {
+  return Promise.all([...deleting.values()].map((really) => really()));
+}
 
 export class Posts extends Element {
   /** Posts that came while something else was read. @type {Post[]} */
   #new = [];
   #loading = false;
+  #wasHere = false;
 
   start() {
     this.does({ more: () => void this.#more(), show: () => this.#show(), delete: (button) => this.#delete(button) });
     hear("post", this.signal, (post) => this.#heard(post));
     hear("resumed", this.signal, () => void this.#missed());
     this.on("gb:posted", (event) => this.#posted(event.detail), document);
+    for (const id of deleting.keys()) this.#posts.querySelector(`[data-id="${id}"]`)?.remove();
     this.#watch();
+    // Who comes back to it missed what came meanwhile.
+    if (this.#wasHere) void this.#missed();
+    this.#wasHere = true;
   }
 
   /** Goes on as soon as the foot is near: also if it still is, which an observer does not tell again. */
@@ -61,7 +76,7 @@ export class Posts extends Element {
     this.#posts.setAttribute("aria-busy", "true");
     try {
       const { edges, pageInfo } = await this.#page(section.dataset.after);
-      const posts = edges.map(({ node }) => node).filter((post) => !this.#has(post.id));
+      const posts = edges.map(({ node }) => node).filter((post) => !this.#has(post.id) && !deleting.has(post.id));
       this.#posts.append(...posts.map((post) => part("post", post)));
       section.dataset.after = pageInfo.endCursor ?? "";
       this.problem();
@@ -85,11 +100,16 @@ export class Posts extends Element {
   #heard(post) {
     const { username } = this.dataset;
     if (username !== undefined && username !== post.user.username) return;
-    if (this.#has(post.id) || this.#new.some(({ id }) => id === post.id)) return;
-    this.#new.unshift(post);
+    if (this.#has(post.id) || deleting.has(post.id) || this.#new.some(({ id }) => id === post.id)) return;
+    this.#new.push(post);
+    this.#new.sort((a, b) => b.id - a.id);
+    this.#pill();
+  }
+
+  #pill() {
     const pill = this.the("[data-do='show']");
     pill.textContent = this.#new.length === 1 ? "1 new post" : `${this.#new.length} new posts`;
-    pill.hidden = false;
+    pill.hidden = this.#new.length === 0;
   }
 
   #show() {
@@ -97,18 +117,22 @@ export class Posts extends Element {
     this.#new = [];
     posts.forEach((post) => post.classList.add("fresh"));
     this.#posts.prepend(...posts);
-    this.the("[data-do='show']").hidden = true;
-    scrollTo({ top: 0, behavior: "smooth" });
+    this.#pill();
+    scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
     posts[0]?.querySelector("a")?.focus({ preventScroll: true });
   }
 
   /** What was written while there was no connection. */
   async #missed() {
     try {
-      const { edges } = await this.#page(null);
-      for (const { node } of edges.reverse()) {
-        const first = Number(this.#posts.querySelector("[data-id]")?.getAttribute("data-id") ?? 0);
-        if (node.id > first) this.#heard(node);
+      const first = Number(this.#posts.querySelector("[data-id]")?.getAttribute("data-id") ?? 0);
+      let after = null;
+      for (let pages = 0; pages < MOST; pages += 1) {
+        const { edges, pageInfo } = await this.#page(after);
+        const missed = edges.map(({ node }) => node).filter(({ id }) => id > first);
+        for (const post of missed) this.#heard(post);
+        if (missed.length < edges.length || !pageInfo.hasNextPage) break;
+        after = pageInfo.endCursor;
       }
     } catch {
       // It is asked again when the connection is there again.
@@ -118,40 +142,45 @@ export class Posts extends Element {
   /** One's own post is shown before the server has it. @param {{ pending: HTMLElement, post?: Post }} detail */
   #posted({ pending, post }) {
     if (post === undefined) this.#posts.prepend(pending);
-    else if (this.#has(post.id)) pending.remove();
-    else pending.replaceWith(part("post", post));
     this.#new = this.#new.filter(({ id }) => id !== post?.id);
-    if (this.#new.length === 0) this.the("[data-do='show']").hidden = true;
+    this.#pill();
   }
 
   /** @param {HTMLElement} button */
   #delete(button) {
     const post = button.closest("article");
     if (!post) return;
+    const id = Number(post.dataset.id);
     const [next, parent] = [post.nextSibling, post.parentNode];
     post.remove();
-    const back = () => parent?.insertBefore(post, next?.parentNode === parent ? next : null);
     const away = () => void really(true);
-    const timer = setTimeout(() => void really(false), UNDO * 1000);
-    // Who leaves the page meant it.
-    addEventListener("pagehide", away);
-    /** @param {boolean} keepalive */
-    const really = async (keepalive) => {
+    const forget = () => {
+      clearTimeout(timer);
+      removeEventListener("pagehide", away);
+      deleting.delete(id);
+    };
+    const back = () => {
+      forget();
+      parent?.insertBefore(post, next?.parentNode === parent ? next : parent.firstChild);
+    };
+    const really = async (keepalive = false) => {
       clearTimeout(timer);
       removeEventListener("pagehide", away);
       try {
-        await ask(DeletePost, { postId: Number(post.dataset.id) }, { keepalive });
+        await ask(DeletePost, { postId: id }, { keepalive });
+        deleting.delete(id);
       } catch (error) {
         back();
         toast({ text: `The post was not deleted. ${inWords(error)}` });
       }
     };
+    const timer = setTimeout(() => void really(), UNDO * 1000);
+    deleting.set(id, really);
+    addEventListener("pagehide", away);
     const undo = () => {
-      clearTimeout(timer);
-      removeEventListener("pagehide", away);
       back();
       button.focus();
     };
-    toast({ text: "Post deleted.", action: "Undo", act: undo, seconds: UNDO });
+    toast({ text: "Post deleted.", action: "Undo", act: undo, seconds: UNDO, focus: true });
   }
 }

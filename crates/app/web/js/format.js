@@ -5,7 +5,7 @@
 /** @typedef {{ text: string } | { link: string }} Piece */
 
 const ADDRESS = /(?<![\p{L}\p{N}])https?:\/\/(?=[\p{L}\p{N}])[^\s<]*/gu;
-const BEHIND = /[.,;:!?)\]}'">]+$/;
+const BEHIND = ".,;:!?)]}'\">";
 
 /**
  * A text's addresses and what stands between them. Only http and https are addresses.
@@ -17,7 +17,9 @@ export function pieces(text) {
   const found = [];
   let end = 0;
   for (const match of text.matchAll(ADDRESS)) {
-    const link = match[0].replace(BEHIND, "");
+    let length = match[0].length;
+    while (length > 0 && BEHIND.includes(match[0].charAt(length - 1))) length -= 1;
+    const link = match[0].slice(0, length);
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
     found.push({ link });
     end = match.index + link.length;

@@ -28,7 +28,7 @@ export async function ask(document, variables, how = {}) {
   return answered(() =>
     fetch("/graphql", {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "application/graphql-response+json" },
+      headers: { "content-type": "application/json", accept: "application/graphql-response+json", ...ours() },
       body,
       ...how,
     }).then(async (response) => ({ ok: response.status < 500, reply: await response.json() })),
@@ -53,6 +53,7 @@ export function upload(document, file, progress) {
         const request = new XMLHttpRequest();
         request.open("POST", "/graphql");
         request.responseType = "json";
+        for (const [name, value] of Object.entries(ours())) request.setRequestHeader(name, value);
         request.upload.addEventListener("progress", (event) => progress(event.loaded / (event.total || 1)));
         request.addEventListener("load", () => resolve({ ok: request.status < 500, reply: request.response }));
         request.addEventListener("error", () => reject(new TypeError("the connection failed")));
@@ -78,6 +79,11 @@ async function answered(send) {
   if (code === "UNAUTHENTICATED" && viewer) signInAgain();
   if (!answer.ok) throw new Unreachable("Graphbook is unwell. Try again in a moment.");
   throw new Refusal(refused.message, code);
+}
+
+/** For whom this page was made: somebody else may have signed in since, in another tab. @returns {{ [name: string]: string }} */
+function ours() {
+  return viewer ? { "graphbook-viewer": String(viewer.id) } : {};
 }
 
 /** @param {string} document */

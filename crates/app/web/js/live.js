@@ -7,6 +7,10 @@ import { Unreachable, ask } from "./graphql.js";
 import { Socket } from "./socket.js";
 
 const PAUSE = 3000;
+/** So many milliseconds between the page and its socket are too many. */
+const LATE = 1000;
+const [navigation] = performance.getEntriesByType("navigation");
+const made = navigation instanceof PerformanceNavigationTiming ? navigation.responseStart : 0;
 
 export const live = new EventTarget();
 
@@ -29,10 +33,14 @@ export function listen() {
   };
   socket.addEventListener("open", (event) => {
     change(true);
-    if (event instanceof CustomEvent && event.detail.again) tell("resumed");
+    // What happened since the page was made is missed as well, if that is long ago.
+    if ((event instanceof CustomEvent && event.detail.again) || performance.now() - made > LATE) tell("resumed");
   });
   socket.addEventListener("lost", () => change(false));
-  socket.addEventListener("denied", () => void again(socket));
+  socket.addEventListener("denied", () => {
+    change(false);
+    void again(socket);
+  });
   socket.open();
 }
 

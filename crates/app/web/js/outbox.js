@@ -2,14 +2,20 @@
 // Messages on their way: they wait while there is no connection, also over a reload, and go out in order.
 
 import { AddMessage } from "./documents.js";
-import { Unreachable, ask } from "./graphql.js";
+import { putBack } from "./drafts.js";
+import { inWords } from "./element.js";
+import { Refusal, Unreachable, ask } from "./graphql.js";
 import { live } from "./live.js";
+import { toast } from "./toasts.js";
 import { viewer } from "./viewer.js";
 
 /** @typedef {{ key: string, chat: number, text: string, at: string }} Letter */
 
 const KEY = `outbox-${viewer?.id ?? 0}`;
 const PAUSE = 3000;
+const LONG_PAUSE = 15_000;
+/** Refusals that are no judgement of the message. */
+const NOT_YET = new Set(["UNAUTHENTICATED", "INTERNAL_SERVER_ERROR", "RATE_LIMITED"]);
 /** The other pages of this browser: the server tells nobody what they said themselves. */
 const pages = new BroadcastChannel(KEY);
 
@@ -27,7 +33,7 @@ function store(letters) {
   localStorage.setItem(KEY, JSON.stringify(letters));
 }
 
-/** @param {string} key @param {{ message?: Message, problem?: string }} what */
+/** @param {string} key @param {{ message?: Message }} what */
 function tell(key, what) {
   document.dispatchEvent(new CustomEvent("gb:sent", { detail: { key, ...what } }));
 }
@@ -39,7 +45,9 @@ function said(detail) {
 
 /** Takes a message to be sent. @param {number} chat @param {string} text @returns {Letter} */
 export function post(chat, text) {
-  const letter = { key: crypto.randomUUID(), chat, text, at: new Date().toISOString() };
+  // Not `randomUUID`, which only pages over HTTPS have.
+  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((it) => it.toString(16).padStart(2, "0")).join("");
+  const letter = { key, chat, text, at: new Date().toISOString() };
   store([...waiting(), letter]);
   void send();
   return letter;
@@ -47,8 +55,9 @@ export function post(chat, text) {
 
 /** Sends what waits. One page of several does it at a time. */
 export function send() {
-  return navigator.locks.request(KEY, { ifAvailable: true }, async (lock) => {
-    if (!lock) return;
+  // Also for pages over HTTPS only; without it, a key said twice is said once.
+  const alone = navigator.locks ? (/** @type {() => Promise<void>} */ work) => navigator.locks.request(KEY, work) : (/** @type {() => Promise<void>} */ work) => work();
+  return alone(async () => {
     for (let letter = waiting()[0]; letter; letter = waiting()[0]) {
       const { key, chat, text } = letter;
       const done = () => store(waiting().filter((it) => it.key !== key));
@@ -57,12 +66,15 @@ export function send() {
         done();
         tell(key, { message: addMessage });
         said({ chat, message: addMessage });
-        pages.postMessage({ chat, message: addMessage });
+        pages.postMessage({ chat, key, message: addMessage });
       } catch (error) {
         if (error instanceof Unreachable) return void setTimeout(() => void send(), PAUSE);
+        if (error instanceof Refusal && NOT_YET.has(error.code)) return void setTimeout(() => void send(), LONG_PAUSE);
         // Trying again would not help: it comes back to who wrote it.
         done();
-        tell(key, { problem: error instanceof Error ? error.message : String(error) });
+        putBack(`chat-${chat}`, text);
+        tell(key, {});
+        toast({ text: `The message was not sent. ${inWords(error)}`, title: "", href: `/chats/${chat}` });
       }
     }
   });
@@ -71,6 +83,9 @@ export function send() {
 export function startSending() {
   live.addEventListener("resumed", () => void send());
   addEventListener("online", () => void send());
-  pages.addEventListener("message", (event) => said(event.data));
+  pages.addEventListener("message", ({ data: { chat, key, message } }) => {
+    document.dispatchEvent(new CustomEvent("gb:sent", { detail: { key, message } }));
+    said({ chat, message });
+  });
   void send();
 }

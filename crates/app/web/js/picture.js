@@ -5,9 +5,11 @@ import { UploadAvatar } from "./documents.js";
 import { Element } from "./element.js";
 import { upload } from "./graphql.js";
 import { toast } from "./toasts.js";
+import { viewer } from "./viewer.js";
 
 const SIDE = 512;
-const LARGEST = 5 * 1024 * 1024;
+/** What is sent is small; more than this, browsers can hardly read. */
+const LARGEST = 64 * 1024 * 1024;
 /** Of the side, for an arrow key. */
 const STEP = 0.04;
 
@@ -69,7 +71,7 @@ export class Picture extends Element {
   /** @param {File} file */
   async #choose(file) {
     this.problem();
-    if (file.size > LARGEST) return this.problem("The picture has more than 5 MiB.");
+    if (file.size > LARGEST) return this.problem("The picture has more than 64 MiB.");
     try {
       this.#image = await createImageBitmap(file);
     } catch {
@@ -138,6 +140,7 @@ export class Picture extends Element {
 
   /** @param {string} url */
   #everywhere(url) {
+    if (viewer) viewer.avatar = url;
     for (const place of [this.the(".crop"), document.querySelector(".me .avatar")]) {
       const image = place?.querySelector("img") ?? document.createElement("img");
       Object.assign(image, { src: url, alt: "" });

@@ -4,6 +4,7 @@
 import { viewer } from "./viewer.js";
 
 const KEY = `read-${viewer?.id}`;
+const HEARD = `heard-${viewer?.id}`;
 
 /** @returns {{ [chat: string]: number }} */
 function all() {
@@ -22,6 +23,32 @@ export function begin(last) {
 /** @param {number} chat */
 export function readUpTo(chat) {
   return all()[chat] ?? 0;
+}
+
+/** Newer than this nobody counts. */
+const MOST = 99;
+
+/** @returns {{ [chat: string]: number[] }} */
+function allHeard() {
+  try {
+    return JSON.parse(localStorage.getItem(HEARD) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+/** Somebody else wrote in a chat. @param {number} chat @param {number} message */
+export function heard(chat, message) {
+  const all = allHeard();
+  const read = readUpTo(chat);
+  const ids = new Set([...(all[chat] ?? []).filter((id) => id > read), message]);
+  all[chat] = [...ids].slice(-MOST);
+  localStorage.setItem(HEARD, JSON.stringify(all));
+}
+
+/** How many were heard of after a message. @param {number} chat @param {number} read */
+export function heardAfter(chat, read) {
+  return (allHeard()[chat] ?? []).filter((id) => id > read).length;
 }
 
 /** @param {number} chat @param {number} message */

@@ -17,13 +17,15 @@ const KEPT = 6;
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const windows = document.querySelector(".windows");
-/** @type {Map<number, { nodes: ChildNode[], title: string }>} */
+/** Views by the entries of the history that they belong to. @type {Map<number, { path: string, title: string, nodes: ChildNode[], scroll: number }>} */
 const kept = new Map();
 let now = Number(history.state?.at ?? Date.now());
 /** Where <main> leads, whatever chat is beside it. */
 let shown = pathOfMain(location.pathname);
 /** What <main> is called. */
-let title = titleOfPage();
+let title = location.pathname.startsWith("/chats") ? "Feed" : document.title.replace(/ – Graphbook$/, "");
+/** The entry of the history that <main> belongs to; nothing while it is none of its own. @type {number | undefined} */
+let placed = now;
 let going = new AbortController();
 
 /** @param {string} path */
@@ -52,114 +54,153 @@ function placeOf(path) {
   return path.startsWith("/chats/") ? "chat" : "main";
 }
 
-function titleOfPage() {
-  return document.title.replace(/ – Graphbook$/, "");
-}
-
 /** @param {string} name */
 function entitle(name) {
   document.title = `${name} – Graphbook`;
 }
 
-/** @param {string} name @param {Node[]} nodes @param {number} scroll */
-function put(name, nodes, scroll) {
+/** @param {string} path @param {string} name @param {Node[]} nodes @param {number} scroll */
+function put(path, name, nodes, scroll) {
+  [shown, title, placed] = [path, name, now];
   main.replaceChildren(...nodes);
   main.removeAttribute("aria-busy");
-  title = name;
   entitle(name);
   scrollTo({ top: scroll, behavior: "instant" });
   main.focus({ preventScroll: true });
 }
 
-/** Shows what an address leads to. @param {string} path @param {{ scroll?: number, key?: number }} [from] */
-async function show(path, from = {}) {
+/** Where <main> leads. */
+export function besides() {
+  return shown;
+}
+
+/** Shows what an address leads to. @param {string} path @param {number} [key] of a view that may be kept */
+async function show(path, key) {
   going.abort();
   going = new AbortController();
   const { signal } = going;
-  document.documentElement.dataset.place = placeOf(path);
+  const place = placeOf(path);
+  document.documentElement.dataset.place = place;
   const id = /^\/chats\/(\d+)$/.exec(path)?.[1];
+  if (id !== undefined) void openChat(Number(id));
+  const wanted = pathOfMain(path);
+  // A chat, or the list of them, is beside what is there.
+  if (placed !== undefined && (place !== "main" || wanted === shown)) return entitle(place === "main" ? title : "Chats");
+  const before = key === undefined ? undefined : kept.get(key);
+  if (before) return put(before.path, before.title, before.nodes, before.scroll);
+  placed = undefined;
+  const waiting = setTimeout(() => {
+    const view = Object.assign(document.createElement("div"), { className: "view" });
+    view.append(bones(), bones(), bones());
+    main.setAttribute("aria-busy", "true");
+    main.replaceChildren(view);
+  }, SKELETON);
   try {
-    if (id !== undefined) await openChat(Number(id), signal);
-    const wanted = pathOfMain(path);
-    // A chat, or the list of them, is beside what is there.
-    if (main.childElementCount > 0 && (wanted === shown || placeOf(path) !== "main")) {
-      entitle(placeOf(path) === "main" ? title : "Chats");
-      return;
-    }
-    shown = wanted;
-    const before = from.key === undefined ? undefined : kept.get(from.key);
-    if (before) return put(before.title, before.nodes, from.scroll ?? 0);
-    const waiting = setTimeout(() => {
-      const bones = [0, 1, 2].map(() => Object.assign(document.createElement("div"), { className: "skeleton" }));
-      const view = Object.assign(document.createElement("div"), { className: "view" });
-      view.append(...bones);
-      main.setAttribute("aria-busy", "true");
-      main.replaceChildren(view);
-    }, SKELETON);
-    try {
-      const loaded = await load(wanted, signal);
-      if (!signal.aborted) put(loaded.title, [part(loaded.view, loaded.values)], from.scroll ?? 0);
-    } finally {
-      clearTimeout(waiting);
-    }
+    const loaded = await load(wanted, signal);
+    if (!signal.aborted) put(wanted, loaded.title, [part(loaded.view, loaded.values)], 0);
   } catch (error) {
     if (signal.aborted) return;
-    shown = "";
     const trouble = part("trouble", {});
     trouble.querySelectorAll("p").forEach((it) => (it.textContent = inWords(error)));
-    put("Trouble", [trouble], 0);
+    trouble.append(again(() => void show(path)));
+    main.replaceChildren(trouble);
+    main.removeAttribute("aria-busy");
+    entitle("Trouble");
+  } finally {
+    clearTimeout(waiting);
   }
 }
 
-/** Opens a chat's window, or brings it to the front. @param {number} id @param {AbortSignal} [signal] */
-export async function openChat(id, signal) {
-  const open = windows?.querySelector(`gb-chat[data-id="${id}"]`);
-  windows?.querySelectorAll(".front").forEach((it) => it.classList.remove("front"));
-  if (open) {
-    open.classList.add("front");
-    open.querySelector("textarea")?.focus({ preventScroll: true });
-    return;
-  }
-  const { chat } = await ask(Chat, { chatId: id }, signal ? { signal } : {});
-  if (!chat) return void (await go("/not-found"));
-  const element = part("window", chat);
-  element.classList.add("front");
-  const most = innerWidth >= 1240 ? 2 : 3;
-  while (windows && windows.childElementCount >= most) windows.firstElementChild?.remove();
-  windows?.append(element);
-  element.querySelector("textarea")?.focus({ preventScroll: true });
+function bones() {
+  return Object.assign(document.createElement("div"), { className: "skeleton" });
 }
 
-/** Goes to a page of ours. @param {string} url @param {{ replace?: boolean }} [how] */
-export async function go(url, how = {}) {
+/** @param {() => void} act */
+function again(act) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again" });
+  button.addEventListener("click", act);
+  return button;
+}
+
+/** Opens a chat's window, or brings it to the front. @param {number} id */
+async function openChat(id) {
+  if (!windows) return;
+  const front = (/** @type {Element} */ element) => {
+    windows.querySelectorAll(".front").forEach((it) => it.classList.remove("front"));
+    element.classList.add("front");
+    element.querySelector("textarea")?.focus({ preventScroll: true });
+  };
+  const open = windows.querySelector(`[data-id="${id}"]`);
+  if (open) return front(open);
+  const most = innerWidth >= 1240 ? 2 : Math.max(1, Math.floor((innerWidth - 280) / 342));
+  while (windows.childElementCount >= most) windows.firstElementChild?.remove();
+  const place = Object.assign(document.createElement("div"), { className: "window" });
+  place.dataset.id = String(id);
+  windows.append(place);
+  front(place);
+  const waiting = setTimeout(() => place.append(bones(), bones()), SKELETON);
+  /** @param {string} words @param {HTMLElement} next */
+  const instead = (words, next) => {
+    const problem = Object.assign(document.createElement("p"), { className: "problem", textContent: words });
+    problem.setAttribute("role", "alert");
+    place.classList.add("failed");
+    place.replaceChildren(problem, next);
+  };
+  try {
+    const { chat } = await ask(Chat, { chatId: id });
+    if (!place.isConnected) return;
+    if (!chat) {
+      const back = Object.assign(document.createElement("a"), { className: "button", href: "/chats", textContent: "All chats" });
+      return instead("There is no such chat.", back);
+    }
+    const element = part("window", chat);
+    const isFront = place.classList.contains("front");
+    place.replaceWith(element);
+    if (isFront) front(element);
+  } catch (error) {
+    instead(inWords(error), again(() => {
+      place.remove();
+      void openChat(id);
+    }));
+  } finally {
+    clearTimeout(waiting);
+  }
+}
+
+/** Goes to a page of ours. @param {string} url */
+export async function go(url) {
   const { pathname } = new URL(url, location.href);
-  if (pathname === location.pathname && !how.replace) {
+  if (pathname === location.pathname && placed !== undefined) {
     scrollTo({ top: 0 });
     return;
   }
   keep();
-  if (!how.replace) now = Date.now();
-  history[how.replace ? "replaceState" : "pushState"]({ at: now }, "", url);
+  now = Date.now();
+  // Beside a chat, <main> is part of the new entry as well.
+  if (placed !== undefined && (placeOf(pathname) !== "main" || pathOfMain(pathname) === shown)) placed = now;
+  history.pushState({ at: now }, "", url);
   await show(pathname);
 }
 
-/** Remembers what is shown, for going back. */
+/** Remembers what is shown, for going back and forward; not what only waits, or failed. */
 function keep() {
-  keepNodes();
+  if (placed !== now) return;
+  kept.delete(now);
+  kept.set(now, { path: shown, title, nodes: [...main.childNodes], scroll: scrollY });
   for (const key of [...kept.keys()].slice(0, -KEPT)) kept.delete(key);
-  history.replaceState({ at: now, scroll: scrollY }, "");
 }
 
 /** Takes over links and the way back. */
 export function route() {
   if (!viewer) return;
   history.scrollRestoration = "manual";
-  history.replaceState({ at: now, scroll: scrollY }, "");
+  history.replaceState({ at: now }, "");
   windows?.lastElementChild?.classList.add("front");
   addEventListener("popstate", (event) => {
-    keepNodes();
+    keep();
     now = Number(event.state?.at ?? Date.now());
-    void show(location.pathname, { scroll: event.state?.scroll ?? 0, key: now });
+    if (placed !== undefined && (placeOf(location.pathname) !== "main" || pathOfMain(location.pathname) === shown)) placed = now;
+    void show(location.pathname, now);
   });
   addEventListener("click", (event) => {
     const link = event.target instanceof window.Element ? event.target.closest("a[href]") : null;
@@ -169,9 +210,4 @@ export function route() {
     event.preventDefault();
     void go(link.href);
   });
-}
-
-/** What is left by going back may be come back to. */
-function keepNodes() {
-  kept.set(now, { nodes: [...main.childNodes], title });
 }

@@ -14,6 +14,8 @@ const PAUSE = 150;
 export class SearchBox extends Element {
   #chosen = -1;
   #asking = new AbortController();
+  /** Enter was pressed before anybody was found. */
+  #wanted = false;
   /** @type {number | undefined} */
   #timer;
 
@@ -22,7 +24,10 @@ export class SearchBox extends Element {
     this.on("input", () => {
       clearTimeout(this.#timer);
       this.#asking.abort();
+      this.#wanted = false;
       const text = input.value.trim();
+      // Of an earlier text, nobody is meant.
+      this.#show([], "");
       if ([...text].length < LEAST) return this.#show([], text === "" ? "" : "Go on: three letters at least.");
       this.#timer = setTimeout(() => void this.#find(text), PAUSE);
     });
@@ -49,7 +54,9 @@ export class SearchBox extends Element {
     const { signal } = this.#asking;
     try {
       const { usersSearch } = await ask(Search, { text }, { signal });
-      if (!signal.aborted) this.#show(usersSearch.users, `There is nobody called “${text}”.`);
+      if (signal.aborted) return;
+      this.#show(usersSearch.users, `There is nobody called “${text}”.`);
+      if (this.#wanted) this.#enter();
     } catch (error) {
       if (!signal.aborted) this.#show([], error instanceof Error ? error.message : "");
     }
@@ -59,14 +66,10 @@ export class SearchBox extends Element {
   #show(users, otherwise) {
     this.#chosen = -1;
     this.#list.replaceChildren(...users.map((user) => part("found", user)));
-    if (users.length === 0 && otherwise !== "") {
-      const note = document.createElement("li");
-      note.className = "soft none";
-      note.setAttribute("role", "option");
-      note.setAttribute("aria-disabled", "true");
-      note.textContent = otherwise;
-      this.#list.append(note);
-    }
+    const note = this.the(".found-note");
+    note.textContent = users.length > 0 ? `${users.length} found` : otherwise;
+    note.classList.toggle("visually-hidden", users.length > 0);
+    note.hidden = note.textContent === "";
     this.#list.hidden = this.#list.childElementCount === 0;
     this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
     this.#input.removeAttribute("aria-activedescendant");
@@ -85,13 +88,20 @@ export class SearchBox extends Element {
       this.#input.setAttribute("aria-activedescendant", rows[this.#chosen]?.id ?? "");
       rows[this.#chosen]?.scrollIntoView({ block: "nearest" });
     }
-    if (event.key === "Enter") {
+    if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
-      const link = (rows[this.#chosen] ?? rows[0])?.querySelector("a");
-      if (!link) return;
-      this.#away(true);
-      void go(link.href);
+      this.#enter();
     }
+  }
+
+  /** Goes to who is chosen, or comes first; as soon as somebody is found. */
+  #enter() {
+    const rows = [...this.#list.querySelectorAll(".found-row")];
+    const link = (rows[this.#chosen] ?? rows[0])?.querySelector("a");
+    this.#wanted = !link;
+    if (!link) return;
+    this.#away(true);
+    void go(link.href);
   }
 
   /** @param {boolean} clear */

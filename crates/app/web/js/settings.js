@@ -3,7 +3,9 @@
 
 import { ChangePassword, Logout, LogoutEverywhere } from "./documents.js";
 import { Element } from "./element.js";
+import { deleteNow } from "./feed.js";
 import { ask } from "./graphql.js";
+import { leave } from "./viewer.js";
 import { toast } from "./toasts.js";
 
 export class Password extends Element {
@@ -37,10 +39,13 @@ export class SignOut extends Element {
   async #end(document) {
     this.problem();
     try {
+      await deleteNow();
+      leave();
       await ask(document, {});
       sessionStorage.clear();
       location.replace("/");
     } catch (error) {
+      leave(false);
       this.problem(error);
     }
   }

@@ -4,7 +4,9 @@
 import { Element } from "./element.js";
 import { part } from "./parts.js";
 
-/** @typedef {{ text: string, title?: string, href?: string, action?: string, act?: () => void, seconds?: number }} Note */
+/** @typedef {{ text: string, title?: string, href?: string, action?: string, act?: () => void, seconds?: number, focus?: boolean }} Note */
+
+const MOST = 3;
 
 export class Toasts extends Element {
   /** @param {Note} note @returns {() => void} takes it away */
@@ -20,7 +22,14 @@ export class Toasts extends Element {
       note.act?.();
     });
     toast.querySelector("a")?.addEventListener("click", away);
+    // One of a kind, and no more than are read.
+    if (note.href) this.querySelector(`a[href="${CSS.escape(note.href)}"]`)?.closest(".toast")?.remove();
+    while (this.childElementCount >= MOST) this.firstElementChild?.remove();
+    // Who looks at it has time.
+    if (!note.focus) toast.addEventListener("focusin", () => clearTimeout(timer));
+    if (!note.focus) toast.addEventListener("pointerenter", () => clearTimeout(timer));
     this.append(toast);
+    if (note.focus) toast.querySelector("button")?.focus({ preventScroll: true });
     return away;
   }
 }

@@ -207,11 +207,19 @@ async fn authenticate(
         None => cookies::token(headers),
     };
     let Some(token) = token else { return Ok(None) };
-    graph.state().accounts.authenticate(token).await.map_err(|error: StoreError| {
+    let session = graph.state().accounts.authenticate(token).await;
+    let session = session.map_err(|error: StoreError| {
         tracing::error!(%error, "can't look up a session");
         Reply::internal(StatusCode::SERVICE_UNAVAILABLE, id)
-    })
+    })?;
+    // A page that was made for somebody else asks nothing with this session.
+    let viewer = headers.get(VIEWER).and_then(|it| it.to_str().ok()?.parse::<i64>().ok());
+    Ok(session.filter(|session| viewer.is_none_or(|viewer| viewer == session.user.id)))
 }
+
+/// The id of whom a page was made for. Browsers have one cookie for all of their pages, of which some may
+/// still be those of somebody who has signed out since.
+const VIEWER: &str = "graphbook-viewer";
 
 /// The session that a page's request proves, if it proves one; nothing can be said if the database
 /// can't be asked.
