@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
-    Store, StoreError, User,
+    Added, Store, StoreError, User,
     db::{Tx, args},
     sql::statements,
 };
@@ -63,7 +63,7 @@ impl Store {
         text: &str,
         created_at: Micros,
         key: Option<&str>,
-    ) -> Result<Added, StoreError> {
+    ) -> Result<Added<Message>, StoreError> {
         let args = args![chat_id, user.id, text, created_at, key.map(ToOwned::to_owned)];
         match self.db.execute(INSERT_MESSAGE.sql(), args).await {
             Ok(written) => {
@@ -79,15 +79,6 @@ impl Store {
             Err(error) => Err(error),
         }
     }
-}
-
-/// A message that is there.
-#[derive(Clone, Debug)]
-pub enum Added {
-    /// It was added just now.
-    Now(Message),
-    /// It was there.
-    Before(Message),
 }
 
 pub(super) async fn insert_message(

@@ -22,12 +22,21 @@ use migrate::Target;
 use self::db::Db;
 pub use self::{
     chats::{Chat, Membership, NewChat},
-    messages::{Added, Message, MessageRange},
+    messages::{Message, MessageRange},
     posts::{Post, PostFilter},
     seed::Seed,
     sessions::Session,
     users::{Credentials, NewUser, User},
 };
+
+/// What somebody wrote, with a key of their own or without one.
+#[derive(Clone, Debug)]
+pub enum Added<T> {
+    /// It was added just now.
+    Now(T),
+    /// It was there, with that key.
+    Before(T),
+}
 
 /// What can go wrong between this program and its database. Its text is for the log, never for
 /// a client.

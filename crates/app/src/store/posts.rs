@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
-    Store, StoreError, User,
+    Added, Store, StoreError, User,
     db::{Tx, args},
     sql::statements,
 };
@@ -18,7 +18,9 @@ statements! {
         FROM users u JOIN posts p ON p.user_id = u.id \
         WHERE u.username_key = ? AND p.id < ? ORDER BY p.id DESC LIMIT ? OFFSET ?";
     POST_AUTHOR = "SELECT p.user_id FROM posts p WHERE p.id = ?";
-    INSERT_POST = "INSERT INTO posts (user_id, text, created_at) VALUES (?, ?, ?)";
+    INSERT_POST = "INSERT INTO posts (user_id, text, created_at, sender_key) VALUES (?, ?, ?, ?)";
+    POST_OF_KEY = "SELECT p.id, p.text, p.created_at, u.id AS user_id, u.username, u.avatar, u.created_at AS user_created_at \
+        FROM posts p JOIN users u ON u.id = p.user_id WHERE p.user_id = ? AND p.sender_key = ?";
     DELETE_POST = "DELETE FROM posts WHERE id = ? AND user_id = ?";
 }
 
@@ -59,15 +61,28 @@ impl Store {
         }
     }
 
-    /// Adds a post.
+    /// Adds a post. One of somebody's key that is there already is given as it is.
     pub async fn add_post(
         &self,
         user: &User,
         text: &str,
         created_at: Micros,
-    ) -> Result<Post, StoreError> {
-        let written = self.db.execute(INSERT_POST.sql(), args![user.id, text, created_at]).await?;
-        Ok(Post { id: written.id, text: text.to_owned(), created_at, user: user.clone() })
+        key: Option<&str>,
+    ) -> Result<Added<Post>, StoreError> {
+        let args = args![user.id, text, created_at, key.map(ToOwned::to_owned)];
+        match self.db.execute(INSERT_POST.sql(), args).await {
+            Ok(written) => {
+                let (text, user) = (text.to_owned(), user.clone());
+                Ok(Added::Now(Post { id: written.id, text, created_at, user }))
+            }
+            Err(error) if error.is_duplicate("sender_key") => {
+                let args = args![user.id, key.unwrap_or_default()];
+                let found = self.db.fetch_optional(POST_OF_KEY.sql(), args).await?;
+                // Deleted meanwhile.
+                found.map(Added::Before).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The id of a post's author; nothing if there is no such post.
@@ -89,5 +104,6 @@ pub(super) async fn insert_post(
     text: &str,
     created_at: Micros,
 ) -> Result<(), StoreError> {
-    tx.execute(INSERT_POST.sql(), args![user_id, text, created_at]).await.map(drop)
+    let key = None::<String>;
+    tx.execute(INSERT_POST.sql(), args![user_id, text, created_at, key]).await.map(drop)
 }

@@ -128,6 +128,20 @@ test("a chat is started from a search, by keys alone", async () => {
   assert.deepEqual(page.complaints, []);
 });
 
+test("a chat is started where chats are", async () => {
+  const { ann } = await two();
+  const dave = await server.person(`dave${count}`);
+  const page = await visit(browser, server, { as: ann });
+  await page.getByRole("button", { name: "Start a chat" }).click();
+  await page.keyboard.type(dave.username);
+  // Also before anybody is found.
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: `Chat with ${dave.username}` }).waitFor();
+  await page.waitForURL("**/chats/*");
+  assert.equal(await page.getByRole("combobox").getAttribute("placeholder"), "Search people");
+  assert.deepEqual(page.complaints, []);
+});
+
 test("a server that is killed in the middle of a chat loses nothing and doubles nothing", async () => {
   const { ann, bob, chat } = await two();
   let at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
@@ -169,6 +183,25 @@ test("an answer that is lost on its way doubles no message", async () => {
   await page.reload();
   assert.deepEqual(await messages(page), ["only once"]);
   assert.equal(lost, 1);
+});
+
+test("an answer that is lost on its way doubles no post", async () => {
+  const { ann } = await two();
+  const page = await visit(browser, server, { as: ann });
+  let lost = 0;
+  await page.route("**/graphql", async (route) => {
+    if (!route.request().postData()?.includes("AddPost") || lost > 0) return route.continue();
+    lost += 1;
+    await route.fetch();
+    await route.abort();
+  });
+  await page.getByLabel("Write a post").fill("written once");
+  await page.getByRole("button", { name: "Post", exact: true }).click();
+  await page.getByText("can’t be reached").waitFor();
+  await page.getByRole("button", { name: "Post", exact: true }).click();
+  await page.locator(".post[data-id]", { hasText: "written once" }).waitFor();
+  await page.reload();
+  assert.equal(await page.locator(".post", { hasText: "written once" }).count(), 1);
 });
 
 test("what is written offline is sent when one is back", async () => {

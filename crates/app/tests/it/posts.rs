@@ -8,6 +8,7 @@ migrate::on_every_database!(
     from TEMPLATE:
     a_post_belongs_to_whoever_wrote_it,
     a_post_is_deleted_by_its_author_only,
+    a_post_with_a_key_is_written_once_however_often_it_is_sent,
     a_mutation_that_is_selected_twice_runs_once,
     an_id_is_not_given_again_after_the_newest_post_is_deleted,
     texts_are_checked,
@@ -23,6 +24,23 @@ const FEED: &str = "query($first: Int, $after: String, $username: String) {
     feed(first: $first, after: $after, username: $username) {
         edges { cursor node { id text user { username } } }
         pageInfo { hasNextPage hasPreviousPage endCursor } } }";
+
+async fn a_post_with_a_key_is_written_once_however_often_it_is_sent(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let (ada, ben) = (server.join("ada").await, server.join("ben").await);
+    let write = async |person: &Person<'_>, key: &str| {
+        let mutation =
+            "mutation($key: String) { addPost(post: { text: \"hello\", key: $key }) { id } }";
+        person.ask(mutation, json!({ "key": key })).await
+    };
+    let first = write(&ada, "one").await.ok()["addPost"].clone();
+    assert_eq!(write(&ada, "one").await.ok()["addPost"], first);
+    assert_ne!(write(&ada, "two").await.ok()["addPost"], first);
+    assert_ne!(write(&ben, "one").await.ok()["addPost"], first);
+    let posts = ada.ask("{ posts { id } }", json!({})).await;
+    assert_eq!(posts.ok()["posts"].as_array().unwrap().len(), 3);
+    assert_eq!(write(&ada, "").await.code(), "BAD_USER_INPUT");
+}
 
 async fn a_post_belongs_to_whoever_wrote_it(database: TestDatabase) {
     let server = TestServer::start(&database).await;
@@ -218,7 +236,7 @@ async fn lists_have_a_largest_size(database: TestDatabase) {
     let server = TestServer::start(&database).await;
     let ada = server.join("ada").await;
     for number in 0..101 {
-        server.store().add_post(&user(&ada), &number.to_string(), 0).await.unwrap();
+        server.store().add_post(&user(&ada), &number.to_string(), 0, None).await.unwrap();
     }
     assert_eq!(page(&ada, json!({ "limit": 1_000_000 })).await.len(), 100);
     assert_eq!(page(&ada, json!({ "limit": 0 })).await.len(), 100);

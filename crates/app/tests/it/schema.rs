@@ -166,8 +166,8 @@ fn expected() -> Described {
         ),
         (
             "posts",
-            "id! user_id! text! created_at! primary(id) index(user_id,id) \
-            references(user_id>users.id)",
+            "id! user_id! text! created_at! sender_key primary(id) unique(user_id,sender_key) \
+            index(user_id,id) references(user_id>users.id)",
         ),
         ("chats", "id! pair_key created_at! primary(id) unique(pair_key)"),
         (

@@ -225,7 +225,11 @@ fn fill() -> Vec<String> {
     });
     let suffixes = rows(2_000, &|id| format!("('name{id}', {id}), ('ame{id}', {id})"));
     let sessions = rows(2_000, &|id| format!("('{id}', {id}, {id}, {id})"));
-    let posts = rows(2_000, &|id| format!("({}, 'text', {id})", id % 500 + 1));
+    let posts = rows(2_000, &|id| {
+        let user = id % 500 + 1;
+        let key = if id > 1_500 { format!("'name{user}'") } else { "NULL".to_owned() };
+        format!("({user}, 'text', {id}, {key})")
+    });
     let chats = rows(2_000, &|id| format!("('{id}:{id}', {id})"));
     let members = rows(2_000, &|id| format!("({id}, {id}), ({id}, {})", id % 2_000 + 1));
     let messages = rows(8_000, &|id| {
@@ -241,7 +245,7 @@ fn fill() -> Vec<String> {
         ),
         ("username_suffixes (suffix, user_id)", suffixes),
         ("sessions (id, user_id, created_at, expires_at)", sessions),
-        ("posts (user_id, text, created_at)", posts),
+        ("posts (user_id, text, created_at, sender_key)", posts),
         ("chats (pair_key, created_at)", chats),
         ("chat_members (chat_id, user_id)", members),
         ("messages (chat_id, user_id, text, created_at, sender_key)", messages),

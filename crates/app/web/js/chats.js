@@ -13,6 +13,7 @@ import { viewer } from "./viewer.js";
 export class Chats extends Element {
 
   start() {
+    this.does({ new: () => document.dispatchEvent(new Event("gb:new-chat")) });
     hear("message", this.signal, (message) => this.#message(message));
     hear("resumed", this.signal, () => void this.#refresh());
     this.on("gb:said", (event) => this.#said(event.detail), document);

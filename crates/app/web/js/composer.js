@@ -5,10 +5,14 @@ import { AddPost } from "./documents.js";
 import { keepDraft } from "./drafts.js";
 import { Element } from "./element.js";
 import { ask } from "./graphql.js";
+import { newKey } from "./keys.js";
 import { part } from "./parts.js";
 import { viewer } from "./viewer.js";
 
 export class Composer extends Element {
+  /** What could not be sent, and its key: the server may have it all the same. */
+  #unsure = { text: "", key: "" };
+
   start() {
     const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
     const button = /** @type {HTMLButtonElement} */ (this.the("button"));
@@ -43,7 +47,10 @@ export class Composer extends Element {
     const tell = (post) => document.dispatchEvent(new CustomEvent("gb:posted", { detail: { pending, post } }));
     tell();
     try {
-      const { addPost } = await ask(AddPost, { text });
+      const key = this.#unsure.text === text ? this.#unsure.key : newKey();
+      this.#unsure = { text, key };
+      const { addPost } = await ask(AddPost, { text, key });
+      this.#unsure = { text: "", key: "" };
       tell(addPost);
       const others = pending.parentElement?.querySelector(`[data-id="${addPost.id}"]`);
       if (others) pending.remove();

@@ -13,6 +13,8 @@ interface HTMLElementEventMap {
   "gb:draft": CustomEvent<string>;
   /** A message is a chat's last. */
   "gb:said": CustomEvent<{ chat: number; message: Message }>;
+  /** Somebody to chat with is looked for. */
+  "gb:new-chat": Event;
   /** Something was read. */
   "gb:read": Event;
   offline: Event;

@@ -5,6 +5,7 @@ import { AddMessage } from "./documents.js";
 import { putBack } from "./drafts.js";
 import { inWords } from "./element.js";
 import { Refusal, Unreachable, ask } from "./graphql.js";
+import { newKey } from "./keys.js";
 import { live } from "./live.js";
 import { toast } from "./toasts.js";
 import { viewer } from "./viewer.js";
@@ -45,9 +46,7 @@ function said(detail) {
 
 /** Takes a message to be sent. @param {number} chat @param {string} text @returns {Letter} */
 export function post(chat, text) {
-  // Not `randomUUID`, which only pages over HTTPS have.
-  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((it) => it.toString(16).padStart(2, "0")).join("");
-  const letter = { key, chat, text, at: new Date().toISOString() };
+  const letter = { key: newKey(), chat, text, at: new Date().toISOString() };
   store([...waiting(), letter]);
   void send();
   return letter;

@@ -1,14 +1,13 @@
 // @ts-check
 // Pages change without being loaded: an address → one request → a view in <main>, or a chat beside it.
 
-import { Chat, Feed, Profile } from "./documents.js";
+import { Feed, Profile } from "./documents.js";
 import { inWords } from "./element.js";
 import { ask } from "./graphql.js";
 import { part } from "./parts.js";
 import { viewer } from "./viewer.js";
+import { SKELETON, again, bones, openChat, showLast } from "./windows.js";
 
-/** After so many milliseconds, waiting is shown. */
-const SKELETON = 150;
 /** Views that are kept for going back. */
 const KEPT = 6;
 
@@ -16,7 +15,6 @@ const KEPT = 6;
 /** @typedef {"main" | "chats" | "chat"} Place */
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
-const windows = document.querySelector(".windows");
 /** Views by the entries of the history that they belong to. @type {Map<number, { path: string, title: string, nodes: ChildNode[], scroll: number }>} */
 const kept = new Map();
 let now = Number(history.state?.at ?? Date.now());
@@ -111,62 +109,6 @@ async function show(path, key) {
   }
 }
 
-function bones() {
-  return Object.assign(document.createElement("div"), { className: "skeleton" });
-}
-
-/** @param {() => void} act */
-function again(act) {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again" });
-  button.addEventListener("click", act);
-  return button;
-}
-
-/** Opens a chat's window, or brings it to the front. @param {number} id */
-async function openChat(id) {
-  if (!windows) return;
-  const front = (/** @type {Element} */ element) => {
-    windows.querySelectorAll(".front").forEach((it) => it.classList.remove("front"));
-    element.classList.add("front");
-    element.querySelector("textarea")?.focus({ preventScroll: true });
-  };
-  const open = windows.querySelector(`[data-id="${id}"]`);
-  if (open) return front(open);
-  const most = innerWidth >= 1240 ? 2 : Math.max(1, Math.floor((innerWidth - 280) / 342));
-  while (windows.childElementCount >= most) windows.firstElementChild?.remove();
-  const place = Object.assign(document.createElement("div"), { className: "window" });
-  place.dataset.id = String(id);
-  windows.append(place);
-  front(place);
-  const waiting = setTimeout(() => place.append(bones(), bones()), SKELETON);
-  /** @param {string} words @param {HTMLElement} next */
-  const instead = (words, next) => {
-    const problem = Object.assign(document.createElement("p"), { className: "problem", textContent: words });
-    problem.setAttribute("role", "alert");
-    place.classList.add("failed");
-    place.replaceChildren(problem, next);
-  };
-  try {
-    const { chat } = await ask(Chat, { chatId: id });
-    if (!place.isConnected) return;
-    if (!chat) {
-      const back = Object.assign(document.createElement("a"), { className: "button", href: "/chats", textContent: "All chats" });
-      return instead("There is no such chat.", back);
-    }
-    const element = part("window", chat);
-    const isFront = place.classList.contains("front");
-    place.replaceWith(element);
-    if (isFront) front(element);
-  } catch (error) {
-    instead(inWords(error), again(() => {
-      place.remove();
-      void openChat(id);
-    }));
-  } finally {
-    clearTimeout(waiting);
-  }
-}
-
 /** Goes to a page of ours. @param {string} url */
 export async function go(url) {
   const { pathname } = new URL(url, location.href);
@@ -195,7 +137,7 @@ export function route() {
   if (!viewer) return;
   history.scrollRestoration = "manual";
   history.replaceState({ at: now }, "");
-  windows?.lastElementChild?.classList.add("front");
+  showLast();
   addEventListener("popstate", (event) => {
     keep();
     now = Number(event.state?.at ?? Date.now());

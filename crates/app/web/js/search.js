@@ -1,11 +1,12 @@
 // @ts-check
 // Finds people while one types; arrow keys choose, Enter goes there.
 
-import { Search } from "./documents.js";
-import { Element } from "./element.js";
+import { AddChat, Search } from "./documents.js";
+import { Element, inWords } from "./element.js";
 import { ask } from "./graphql.js";
 import { part } from "./parts.js";
 import { go } from "./router.js";
+import { toast } from "./toasts.js";
 
 /** The server finds nobody for fewer. */
 const LEAST = 3;
@@ -14,6 +15,8 @@ const PAUSE = 150;
 export class SearchBox extends Element {
   #chosen = -1;
   #asking = new AbortController();
+  /** A chat is started with who is chosen. */
+  #toChat = false;
   /** Enter was pressed before anybody was found. */
   #wanted = false;
   /** @type {number | undefined} */
@@ -33,8 +36,17 @@ export class SearchBox extends Element {
     });
     this.on("keydown", (event) => this.#key(event));
     this.on("click", (event) => {
-      if (event.target instanceof window.Element && event.target.closest("a")) this.#away(true);
+      const row = event.target instanceof window.Element ? event.target.closest(".found-row") : null;
+      if (!row || event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      void this.#choose(row);
     });
+    this.on("gb:new-chat", () => {
+      this.#away(true);
+      this.#toChat = true;
+      input.placeholder = "Chat with…";
+      input.focus();
+    }, document);
     this.on("focusout", (event) => {
       if (!(event.relatedTarget instanceof Node && this.contains(event.relatedTarget))) this.#away(false);
     });
@@ -97,17 +109,32 @@ export class SearchBox extends Element {
   /** Goes to who is chosen, or comes first; as soon as somebody is found. */
   #enter() {
     const rows = [...this.#list.querySelectorAll(".found-row")];
-    const link = (rows[this.#chosen] ?? rows[0])?.querySelector("a");
-    this.#wanted = !link;
-    if (!link) return;
+    const row = rows[this.#chosen] ?? rows[0];
+    this.#wanted = !row;
+    if (row) void this.#choose(row);
+  }
+
+  /** Leads to somebody's page, or to a chat with them. @param {globalThis.Element} row */
+  async #choose(row) {
+    const [toChat, link] = [this.#toChat, row.querySelector("a")];
     this.#away(true);
-    void go(link.href);
+    if (!toChat) return void (link && go(link.href));
+    try {
+      const { addChat } = await ask(AddChat, { users: [Number(row.getAttribute("data-user-id"))] });
+      await go(`/chats/${addChat.id}`);
+    } catch (error) {
+      toast({ text: inWords(error) });
+    }
   }
 
   /** @param {boolean} clear */
   #away(clear) {
     this.#asking.abort();
     clearTimeout(this.#timer);
+    if (clear || this.#input.value === "") {
+      this.#toChat = false;
+      this.#input.placeholder = "Search people";
+    }
     if (clear) this.#input.value = "";
     this.#show([], "");
   }

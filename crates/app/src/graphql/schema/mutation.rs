@@ -97,8 +97,14 @@ impl RootMutation {
     ) -> Result<PostNode> {
         let viewer = viewer(ctx)?.clone();
         let text = written("text", &post.text, MAX_POST_CHARS)?;
+        let key = key(post.key)?;
         let post = to_the_end(ctx, |state| async move {
-            let post = state.store.add_post(&viewer, &text, state.clock.now()).await?;
+            let now = state.clock.now();
+            let post = match state.store.add_post(&viewer, &text, now, key.as_deref()).await? {
+                Added::Now(post) => post,
+                // It was told then.
+                Added::Before(post) => return Ok(post),
+            };
             state.events.publish(Event::PostAdded(post.clone().into()));
             Ok::<_, StoreError>(post)
         });
@@ -158,18 +164,11 @@ impl RootMutation {
     ) -> Result<MessageNode> {
         let viewer = viewer(ctx)?.clone();
         let text = written("text", &message.text, MAX_MESSAGE_CHARS)?;
-        if message
-            .key
-            .as_ref()
-            .is_some_and(|key| key.is_empty() || key.chars().count() > MAX_KEY_CHARS)
-        {
-            let what = format!("A key has 1 to {MAX_KEY_CHARS} characters.");
-            return Err(ApiError::bad_input("key", what));
-        }
+        let key = key(message.key)?;
         let member_ids = members(ctx, message.chat_id).await?;
         let message = to_the_end(ctx, |state| async move {
             let now = state.clock.now();
-            let MessageInput { chat_id, key, .. } = message;
+            let chat_id = message.chat_id;
             let added =
                 state.store.add_message(chat_id, &viewer, &text, now, key.as_deref()).await?;
             let message = match added {
@@ -211,6 +210,17 @@ impl RootMutation {
             encoding: "binary".to_owned(),
             filename,
         })
+    }
+}
+
+/// A key that a sender chose, if it is one.
+fn key(key: Option<String>) -> Result<Option<String>> {
+    match &key {
+        Some(it) if it.is_empty() || it.chars().count() > MAX_KEY_CHARS => {
+            let what = format!("A key has 1 to {MAX_KEY_CHARS} characters.");
+            Err(ApiError::bad_input("key", what))
+        }
+        _ => Ok(key),
     }
 }
 

@@ -74,4 +74,7 @@ pub(in crate::graphql) struct PostFeed {
 pub(in crate::graphql) struct PostInput {
     /// What it says: 1 to 10,000 characters, not counting white space around it.
     pub(in crate::graphql) text: String,
+    /// A key of the sender's choice, 64 characters at most: a post that is sent again with the same
+    /// one is written once, and answered as it was.
+    pub(in crate::graphql) key: Option<String>,
 }
