@@ -24,6 +24,13 @@ struct MembersOf(i64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct MessagesOf(i64, MessageRange);
 
+/// What somebody has not read of a chat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct UnreadOf {
+    user_id: i64,
+    chat_id: i64,
+}
+
 /// A batch failed. The log knows why, and has heard it once, however many waited for the batch.
 #[derive(Clone, Copy)]
 pub(super) struct Failed;
@@ -46,6 +53,11 @@ impl Loaders {
     /// Who takes part in a chat.
     pub(super) async fn members(&self, chat_id: i64) -> Result<Vec<User>, Failed> {
         Ok(self.0.load_one(MembersOf(chat_id)).await?.unwrap_or_default())
+    }
+
+    /// How many messages of others somebody has not read in a chat, 100 at most.
+    pub(super) async fn unread(&self, user_id: i64, chat_id: i64) -> Result<i64, Failed> {
+        Ok(self.0.load_one(UnreadOf { user_id, chat_id }).await?.unwrap_or_default())
     }
 
     /// Messages of a chat, oldest first.
@@ -91,6 +103,27 @@ impl Loader<MessagesOf> for StoreLoader {
             }
         }
         Ok(chats)
+    }
+}
+
+impl Loader<UnreadOf> for StoreLoader {
+    type Value = i64;
+    type Error = Failed;
+
+    async fn load(&self, keys: &[UnreadOf]) -> Result<HashMap<UnreadOf, i64>, Failed> {
+        // Of one request, there is one viewer.
+        let mut chats: HashMap<i64, Vec<i64>> = HashMap::new();
+        for UnreadOf { user_id, chat_id } in keys {
+            chats.entry(*user_id).or_default().push(*chat_id);
+        }
+        let mut all = HashMap::new();
+        for (user_id, ids) in chats {
+            let unread = once(self.0.unread(user_id, &ids)).await?;
+            all.extend(
+                unread.into_iter().map(|(chat_id, count)| (UnreadOf { user_id, chat_id }, count)),
+            );
+        }
+        Ok(all)
     }
 }
 

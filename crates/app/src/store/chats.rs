@@ -40,6 +40,16 @@ statements! {
         FROM chat_members cm JOIN users u ON u.id = cm.user_id \
         WHERE cm.chat_id IN ({, |?}) ORDER BY cm.chat_id, cm.user_id";
     MEMBER_IDS = "SELECT cm.user_id FROM chat_members cm WHERE cm.chat_id = ? ORDER BY cm.user_id";
+    READ_UP_TO = "SELECT cm.chat_id, cm.read_up_to FROM chat_members cm \
+        WHERE cm.user_id = ? AND cm.chat_id IN ({, |?})";
+    /// So many of each chat at most, so that who never reads costs no more than who does.
+    UNREAD_MESSAGES = "{ UNION ALL |SELECT MAX(few.chat_id) AS chat_id, COUNT(*) AS unread FROM \
+            (SELECT m.chat_id FROM messages m WHERE m.chat_id = ? AND m.id > ? AND m.user_id <> ? LIMIT 100) few}";
+    MARK_READ = "UPDATE chat_members SET read_up_to = ? WHERE chat_id = ? AND user_id = ? AND read_up_to < ? \
+        AND EXISTS (SELECT 1 FROM messages m WHERE m.id = ? AND m.chat_id = chat_members.chat_id)";
+    MARK_ALL_READ = "UPDATE chat_members SET read_up_to = \
+            (SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE m.chat_id = chat_members.chat_id) \
+        WHERE chat_id = ?";
     INSERT_CHAT = "INSERT INTO chats (pair_key, created_at) VALUES (?, ?)";
     INSERT_MEMBERS = "INSERT INTO chat_members (chat_id, user_id) VALUES {, |(?, ?)}";
 }
@@ -158,6 +168,40 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.chat_id, row.user)).collect())
     }
 
+    /// How many messages of others somebody has not read, of those of these chats (at most 512) in which
+    /// there are some: (chat id, 100 at most).
+    pub async fn unread(
+        &self,
+        user_id: i64,
+        chat_ids: &[i64],
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let chat_ids = chat_ids.get(..MAX_LIST).unwrap_or(chat_ids);
+        let Some(last) = chat_ids.last() else { return Ok(vec![]) };
+        let count = Template::padded(chat_ids.len());
+        let ids = chat_ids.iter().chain(std::iter::repeat(last)).take(count);
+        let args = std::iter::once(&user_id).chain(ids).map(Into::into).collect();
+        let read: Vec<(i64, i64)> = self.db.fetch_all(READ_UP_TO.repeated(count), args).await?;
+        if read.is_empty() {
+            return Ok(vec![]);
+        }
+        let args = read.iter().flat_map(|(chat_id, up_to)| args![chat_id, up_to, user_id]);
+        let args = args.collect();
+        let rows: Vec<(Option<i64>, i64)> =
+            self.db.fetch_all(UNREAD_MESSAGES.repeated(read.len()), args).await?;
+        Ok(rows.into_iter().filter_map(|(chat_id, unread)| Some((chat_id?, unread))).collect())
+    }
+
+    /// Notes that somebody has read a chat up to a message of it, and never less than before.
+    pub async fn mark_read(
+        &self,
+        chat_id: i64,
+        user_id: i64,
+        message_id: i64,
+    ) -> Result<(), StoreError> {
+        let args = args![message_id, chat_id, user_id, message_id, message_id];
+        self.db.execute(MARK_READ.sql(), args).await.map(drop)
+    }
+
     /// The ids of those who take part in a chat; none if there is no such chat.
     pub async fn member_ids(&self, chat_id: i64) -> Result<Vec<i64>, StoreError> {
         let rows: Vec<(i64,)> = self.db.fetch_all(MEMBER_IDS.sql(), args![chat_id]).await?;
@@ -185,6 +229,10 @@ impl Store {
             self.db.fetch_optional(CHAT_OF_PAIR.sql(), args![pair_key]).await?;
         Ok(row.map(Chat::from))
     }
+}
+
+pub(super) async fn mark_all_read(tx: &mut Tx, chat_id: i64) -> Result<(), StoreError> {
+    tx.execute(MARK_ALL_READ.sql(), args![chat_id]).await.map(drop)
 }
 
 pub(super) async fn insert_chat(tx: &mut Tx, new: NewChat) -> Result<Chat, StoreError> {

@@ -1,8 +1,12 @@
 //! A whole small world put into an empty database at once.
 
 use super::{
-    NewChat, NewUser, Store, StoreError, chats::insert_chat, db::Tx, messages::insert_message,
-    posts::insert_post, users::insert_user,
+    NewChat, NewUser, Store, StoreError,
+    chats::{insert_chat, mark_all_read},
+    db::Tx,
+    messages::insert_message,
+    posts::insert_post,
+    users::insert_user,
 };
 use crate::clock::Micros;
 
@@ -45,6 +49,7 @@ async fn insert(tx: &mut Tx, seed: Seed) -> Result<(), StoreError> {
             let Some(author) = id(author) else { continue };
             insert_message(tx, chat.id, author, &text, at).await?;
         }
+        mark_all_read(tx, chat.id).await?;
     }
     Ok(())
 }

@@ -111,7 +111,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// `a = b`, or whether there is something that is not false or empty.
+    /// `a = b`, or whether there is something that is not false, zero or empty.
     fn holds(&self, condition: &str) -> bool {
         if let Some((left, right)) = condition.split_once(" = ") {
             let left = self.text(left);
@@ -120,6 +120,7 @@ impl<'a> Scope<'a> {
         match self.get(condition) {
             None | Some(Value::Bool(false)) => false,
             Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
             Some(Value::Array(items)) => !items.is_empty(),
             Some(_) => true,
         }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { PHONE, Server, launch, picture, visit } from "./support.js";
+import { PHONE, Server, faults, launch, picture, visit } from "./support.js";
 
 /** @type {Server} */
 let server;
@@ -49,6 +49,7 @@ test("a post is there at once, comes to others behind a pill, and can be deleted
   await other.getByRole("button", { name: "1 new post" }).waitFor();
   assert.equal(await other.locator(".post p").first().textContent(), first, "what is read stays where it is");
   await picture(other, "new-post");
+  assert.deepEqual(await faults(other), []);
   await other.getByRole("button", { name: "1 new post" }).click();
   assert.match(await other.locator(".post p").first().textContent(), /^Fresh bread/);
   assert.equal(await other.locator(".post").first().getByRole("button").count(), 0, "others' posts can't be deleted");
@@ -88,6 +89,7 @@ test("two people chat", async () => {
   await other.locator(".toast", { hasText: "hello" }).waitFor();
   await other.locator(".chat-row.unread .count", { hasText: "1" }).waitFor();
   await picture(other, "toast");
+  assert.deepEqual(await faults(other), []);
   await other.locator(".toast a").click();
   await other.waitForURL(`**/chats/${chat}`);
   await other.locator("gb-chat .message", { hasText: "hello <i>you</i>" }).waitFor();
@@ -154,6 +156,7 @@ test("a server that is killed in the middle of a chat loses nothing and doubles 
   await at.locator(".message.pending", { hasText: "two" }).waitFor();
   await at.getByText("No connection to Graphbook").waitFor();
   await picture(at, "no-connection");
+  assert.deepEqual(await faults(at), []);
   // One waits, the other one closes the page and comes again.
   const context = at.context();
   await at.close();
@@ -202,6 +205,30 @@ test("an answer that is lost on its way doubles no post", async () => {
   await page.locator(".post[data-id]", { hasText: "written once" }).waitFor();
   await page.reload();
   assert.equal(await page.locator(".post", { hasText: "written once" }).count(), 1);
+});
+
+test("what is unread is counted, also over reloads and on other devices, until it is read", async () => {
+  const { ann, bob, chat } = await two();
+  const send = (text) => server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
+  await send("one");
+  await send("two");
+  const page = await visit(browser, server, { as: ann });
+  const count = page.locator(".chat-row .count");
+  assert.equal(await count.textContent(), "2");
+  await page.waitForTimeout(300);
+  await send("three");
+  await page.locator(".chat-row .count", { hasText: "3" }).waitFor();
+  await page.reload();
+  assert.equal(await count.textContent(), "3");
+  await page.locator(".chat-row a").click();
+  await page.locator(".chat-row:not(.unread)").waitFor();
+  const elsewhere = await visit(browser, server, { as: ann });
+  assert.equal(await elsewhere.locator(".chat-row.unread").count(), 0);
+  await elsewhere.waitForTimeout(500);
+  await send("four");
+  await elsewhere.locator(".chat-row.unread").waitFor();
+  await page.locator(".message", { hasText: "four" }).waitFor();
+  assert.equal(await page.locator(".chat-row.unread").count(), 0, "what is seen is read");
 });
 
 test("what is written offline is sent when one is back", async () => {
@@ -261,6 +288,7 @@ test("one signs up, has a picture, another password, and signs out", async () =>
   const colour = await page.locator("canvas").evaluate((canvas) => [...canvas.getContext("2d").getImageData(20, 256, 1, 1).data]);
   assert.ok(colour[2] > colour[0], `moved to the blue side: ${colour}`);
   await picture(page, "crop");
+  assert.deepEqual(await faults(page), []);
   await page.getByRole("button", { name: "Use it" }).click();
   await page.getByText("This is your picture now").waitFor();
   await page.reload();
@@ -327,6 +355,15 @@ test("whatever people write stays text", async () => {
   await page.locator(".message").last().waitFor();
   await page.waitForTimeout(300);
   await check();
+  // And where else a text is shown: the list of chats, a toast, what a search says.
+  assert.equal(await page.locator(".chat-row .chat-last").first().textContent(), payloads.at(-1));
+  await page.keyboard.press("Escape");
+  await server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: payloads[0] });
+  assert.ok((await page.locator(".toast").first().textContent())?.includes(payloads[0]));
+  await page.getByRole("combobox").fill(payloads[0]);
+  await page.getByText("There is nobody called").waitFor();
+  assert.ok((await page.locator(".found-note").textContent())?.includes(payloads[0]));
+  assert.equal(await page.locator("body img[src='x'], body script:not([src])").count(), 0);
   assert.equal(alerted, false);
   assert.deepEqual(page.complaints, []);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFileSync } from "node:fs";
-import { ADA, PHONE, Server, WIDE, fetched, launch, picture, visit } from "./support.js";
+import { ADA, PHONE, Server, WIDE, faults, launch, picture, visit } from "./support.js";
 
 /** @type {Server} */
 let server;
@@ -17,15 +17,6 @@ after(async () => {
   await browser?.close();
   await server?.end();
 });
-
-const axe = readFileSync(fetched.resolve("axe-core/axe.min.js"), "utf8");
-
-/** What axe finds on a page: kinds and places. */
-async function faults(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(", ")}`);
-}
 
 for (const colorScheme of ["light", "dark"]) {
   for (const [name, size] of [["wide", WIDE], ["phone", PHONE]]) {
@@ -61,6 +52,17 @@ for (const colorScheme of ["light", "dark"]) {
       assert.deepEqual(page.complaints, []);
       await page.goto("/nothing");
       await look("not-found");
+      // And where something went wrong, or something happened.
+      await page.goto("/app");
+      await page.route("**/graphql", (route) => route.abort());
+      await page.locator(".post a.name").first().click();
+      await page.getByRole("button", { name: "Try again" }).waitFor();
+      await look("trouble");
+      if (name === "wide") {
+        await page.locator(".chat-row a").first().click();
+        await page.locator(".window.failed").waitFor();
+        await look("chat-failed");
+      }
       await page.context().close();
     });
   }

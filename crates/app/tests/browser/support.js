@@ -1,6 +1,7 @@
 // What the browser's tests share: a server of their own, and pages of the browser that is installed.
 
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -118,4 +119,11 @@ export async function picture(page, name) {
   if (TEST_SCREENSHOTS === "") return;
   await mkdir(TEST_SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(TEST_SCREENSHOTS, `${name}.png`) });
+}
+
+/** What axe finds on a page: kinds and places. */
+export async function faults(page) {
+  await page.evaluate(readFileSync(fetched.resolve("axe-core/axe.min.js"), "utf8"));
+  const { violations } = await page.evaluate(() => axe.run());
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(", ")}`);
 }

@@ -15,6 +15,7 @@ migrate::on_every_database!(
     a_chat_is_seen_by_its_members_only,
     a_chat_is_written_in_by_its_members_only,
     messages_are_checked,
+    what_others_wrote_is_unread_until_it_is_read,
     a_message_with_a_key_is_said_once_however_often_it_is_sent,
     messages_come_in_pages_oldest_first,
     chats_come_with_the_latest_first,
@@ -137,6 +138,44 @@ async fn a_chat_is_written_in_by_its_members_only(database: TestDatabase) {
     assert_eq!((&said["text"], &said["user"]["id"]), (&json!("hi"), &json!(ben.id)));
     assert_eq!(said["chat"]["lastMessage"]["text"], "hi");
     assert_eq!(said["chat"]["users"].as_array().unwrap().len(), 2);
+}
+
+async fn what_others_wrote_is_unread_until_it_is_read(database: TestDatabase) {
+    let server = TestServer::start(&database).await;
+    let (ada, bob, eve) =
+        (server.join("ada").await, server.join("bob").await, server.join("eve").await);
+    let (chat, other) = (ada.chat_with(&[bob.id]).await, ada.chat_with(&[eve.id]).await);
+    let unread = async |person: &Person<'_>| {
+        let chats = person.ask("{ chats { id unread } }", json!({})).await;
+        let chats = chats.ok()["chats"].as_array().unwrap().clone();
+        let of = |wanted: i64| chats.iter().find(|it| it["id"] == wanted);
+        [chat, other].map(|wanted| of(wanted).map_or(-1, |it| it["unread"].as_i64().unwrap()))
+    };
+    let read = async |person: &Person<'_>, chat_id: i64, message_id: i64| {
+        let mutation = "mutation($chat: Int!, $message: Int!) {
+            markRead(chatId: $chat, messageId: $message) { success } }";
+        person.ask(mutation, json!({ "chat": chat_id, "message": message_id })).await
+    };
+    assert_eq!(unread(&ada).await, [0, 0]);
+    let first = bob.say(chat, "one").await;
+    let second = bob.say(chat, "two").await;
+    ada.say(chat, "three").await;
+    eve.say(other, "four").await;
+    assert_eq!(unread(&ada).await, [2, 1], "one's own are read");
+    assert_eq!(unread(&bob).await, [1, -1]);
+    read(&ada, chat, first).await.ok();
+    assert_eq!(unread(&ada).await, [1, 1]);
+    read(&ada, chat, second).await.ok();
+    read(&ada, chat, first).await.ok();
+    assert_eq!(unread(&ada).await, [0, 1], "and never less than before");
+    // Neither by a stranger, nor up to a message of another chat or of none.
+    read(&eve, chat, second).await.ok();
+    read(&bob, chat, i64::from(i32::MAX)).await.ok();
+    assert_eq!(unread(&bob).await, [1, -1]);
+    for _ in 0..120 {
+        eve.say(other, "more").await;
+    }
+    assert_eq!(unread(&ada).await, [0, 100], "100 at most");
 }
 
 async fn messages_are_checked(database: TestDatabase) {

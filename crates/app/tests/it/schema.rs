@@ -172,7 +172,7 @@ fn expected() -> Described {
         ("chats", "id! pair_key created_at! primary(id) unique(pair_key)"),
         (
             "chat_members",
-            "chat_id! user_id! primary(chat_id,user_id) index(user_id,chat_id) \
+            "chat_id! user_id! read_up_to! primary(chat_id,user_id) index(user_id,chat_id) \
             references(chat_id>chats.id) references(user_id>users.id)",
         ),
         (

@@ -192,6 +192,7 @@ fn explained() -> Vec<(&'static str, String)> {
                     "suffix >= ? AND s.suffix < ?",
                     "suffix >= 'name30' AND s.suffix < 'name31'",
                 )
+                .replace("m.id = ? AND m.chat_id", "m.id = 299 AND m.chat_id")
                 .replace("pair_key = ?", "pair_key = '300:300'")
                 .replace("email_key = ?", "email_key = '300@x.org'")
                 .replace("_key = ?", "_key = 'name300'")

@@ -87,7 +87,9 @@ export class ChatWindow extends Element {
   }
 
   #read() {
-    if (!document.hidden && this.checkVisibility() && this.#last() > 0) hasRead(this.#chat, this.#last());
+    if (document.hidden || !this.checkVisibility()) return;
+    const row = document.querySelector(`.chat-row[data-id="${this.#chat}"]`);
+    if (this.#last() > 0 && (!row || row.classList.contains("unread"))) hasRead(this.#chat, this.#last());
   }
 
   /** Adds what is not there yet, in its place. @param {Message[]} messages */

@@ -6,9 +6,10 @@ import { Element } from "./element.js";
 import { ask } from "./graphql.js";
 import { hear } from "./live.js";
 import { part } from "./parts.js";
-import { begin, heard, heardAfter, readUpTo } from "./read.js";
 import { toast } from "./toasts.js";
-import { viewer } from "./viewer.js";
+
+/** More are not counted (the schema, Chat.unread). */
+const MOST = 99;
 
 export class Chats extends Element {
 
@@ -17,10 +18,11 @@ export class Chats extends Element {
     hear("message", this.signal, (message) => this.#message(message));
     hear("resumed", this.signal, () => void this.#refresh());
     this.on("gb:said", (event) => this.#said(event.detail), document);
-    this.on("gb:read", () => this.#count(), window);
-    this.on("storage", () => this.#count(), window);
-    const rows = [...this.#rows.querySelectorAll("[data-id]")];
-    begin(rows.map((row) => [Number(row.getAttribute("data-id")), Number(row.getAttribute("data-last") ?? 0)]));
+    this.on("gb:read", ({ detail }) => {
+      const row = this.#row(detail);
+      if (row) this.#mark(row, 0);
+    }, document);
+    for (const row of this.#rows.querySelectorAll(".unread")) if (row instanceof HTMLElement) this.#mark(row, Number(row.dataset.unread));
     this.#count();
   }
 
@@ -38,6 +40,7 @@ export class Chats extends Element {
       const { chats } = await ask(Frame, {});
       this.#rows.replaceChildren(...chats.map((chat) => part("chat-row", chat)));
       this.the(".none").classList.toggle("gone", chats.length > 0);
+      for (const row of this.#rows.querySelectorAll(".unread")) if (row instanceof HTMLElement) this.#mark(row, Number(row.dataset.unread));
       this.#count();
     } catch {
       // It is asked again when the connection is there again.
@@ -47,10 +50,11 @@ export class Chats extends Element {
   /** Somebody else wrote. @param {NewMessage} message */
   async #message(message) {
     const { id } = message.chat;
-    heard(id, message.id);
-    if (this.#row(id)) this.#said({ chat: id, message });
-    else await this.#refresh();
-    this.#count();
+    const row = this.#row(id);
+    if (row) {
+      this.#mark(row, Number(row.dataset.unread ?? 0) + 1);
+      this.#said({ chat: id, message });
+    } else await this.#refresh();
     const open = document.querySelector(`gb-chat[data-id="${id}"]`);
     if (open && open.checkVisibility() && !document.hidden) return;
     toast({ title: message.user.username, text: message.text, href: `/chats/${id}` });
@@ -65,8 +69,6 @@ export class Chats extends Element {
     const time = this.#part(row, "time");
     time.setAttribute("datetime", message.createdAt);
     time.textContent = "now";
-    row.dataset.last = String(message.id);
-    row.dataset.lastBy = String(message.user.id);
     if (this.#rows.firstElementChild !== row) this.#rows.prepend(row);
   }
 
@@ -75,27 +77,25 @@ export class Chats extends Element {
     return /** @type {HTMLElement} */ (row.querySelector(selector));
   }
 
+  /** @param {HTMLElement} row @param {number} unread */
+  #mark(row, unread) {
+    row.dataset.unread = String(unread);
+    row.classList.toggle("unread", unread > 0);
+    const badge = this.#part(row, ".count");
+    badge.textContent = unread > MOST ? `${MOST}+` : String(unread);
+    badge.setAttribute("role", "img");
+    badge.setAttribute("aria-label", `${badge.textContent} unread`);
+    this.#count();
+  }
+
+  /** In how many chats something is unread. */
   #count() {
-    let unread = 0;
-    for (const row of this.#rows.querySelectorAll("[data-id]")) {
-      if (!(row instanceof HTMLElement)) continue;
-      const id = Number(row.dataset.id);
-      const read = readUpTo(id);
-      const isUnread = Number(row.dataset.last ?? 0) > read && row.dataset.lastBy !== String(viewer?.id);
-      const count = heardAfter(id, read);
-      row.classList.toggle("unread", isUnread);
-      const badge = this.#part(row, ".count");
-      badge.hidden = !isUnread;
-      // Of those from when no page was open, the number is not known.
-      badge.textContent = count > 0 ? String(count) : "•";
-      badge.setAttribute("aria-label", count > 0 ? `${count} unread` : "unread");
-      badge.setAttribute("role", "img");
-      unread += isUnread ? 1 : 0;
-    }
-    const all = document.querySelector(".to-chats .count");
-    if (all instanceof HTMLElement) {
-      all.hidden = unread === 0;
-      all.textContent = String(unread);
-    }
+    const chats = this.#rows.querySelectorAll(".unread").length;
+    const link = document.querySelector(".to-chats");
+    const badge = link?.querySelector(".count");
+    if (!(badge instanceof HTMLElement)) return;
+    badge.hidden = chats === 0;
+    badge.textContent = String(chats);
+    link?.setAttribute("aria-label", chats === 0 ? "Chats" : `Chats, ${chats} unread`);
   }
 }

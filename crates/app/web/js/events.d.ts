@@ -15,8 +15,8 @@ interface HTMLElementEventMap {
   "gb:said": CustomEvent<{ chat: number; message: Message }>;
   /** Somebody to chat with is looked for. */
   "gb:new-chat": Event;
-  /** Something was read. */
-  "gb:read": Event;
+  /** A chat was read to its end. */
+  "gb:read": CustomEvent<number>;
   offline: Event;
   storage: StorageEvent;
   visibilitychange: Event;

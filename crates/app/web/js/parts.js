@@ -107,7 +107,7 @@ function holds(condition, scope) {
   const [left = "", right] = condition.split(" = ");
   if (right !== undefined) return text(left, scope) !== null && text(left, scope) === text(right, scope);
   const value = get(left, scope);
-  return Array.isArray(value) ? value.length > 0 : value !== null && value !== false && value !== "";
+  return Array.isArray(value) ? value.length > 0 : value !== null && value !== false && value !== "" && value !== 0;
 }
 
 /** @param {string | null} list @returns {[string, string][]} */

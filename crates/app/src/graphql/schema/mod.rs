@@ -67,7 +67,7 @@ pub(super) fn caller<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
 }
 
 /// The person who asks; an error for somebody who is not signed in.
-fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a User> {
+pub(super) fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a User> {
     Ok(&session(ctx)?.user)
 }
 

@@ -185,6 +185,18 @@ impl RootMutation {
         Ok(MessageNode { message: message.await?, chat: None })
     }
 
+    /// Notes that the viewer has read a chat up to a message. Of a chat that is not theirs, nothing is.
+    async fn mark_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The chat, which the viewer must be a member of.")] chat_id: i64,
+        #[graphql(desc = "The last message that was read.")] message_id: i64,
+    ) -> Result<Response> {
+        let viewer = viewer(ctx)?;
+        state(ctx)?.store.mark_read(chat_id, viewer.id, message_id).await?;
+        Ok(Response { success: true })
+    }
+
     /// Makes a picture the viewer's: PNG, JPEG, WebP or GIF, 5 MiB at most. It is cut square
     /// and kept in two sizes, without whatever else was in the file.
     async fn upload_avatar(

@@ -8,7 +8,10 @@ use super::{
     common::{instant, list_cost, page_size},
 };
 use crate::{
-    graphql::{errors::Result, schema::loaders},
+    graphql::{
+        errors::Result,
+        schema::{loaders, viewer},
+    },
     store::{Chat, MessageRange},
 };
 
@@ -51,6 +54,11 @@ impl ChatNode {
     async fn last_message(&self) -> Option<MessageNode> {
         let message = self.0.last_message.clone()?;
         Some(MessageNode { message, chat: Some(self.0.clone()) })
+    }
+
+    /// How many messages of others the viewer has not read yet, 100 at most.
+    async fn unread(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(loaders(ctx)?.unread(viewer(ctx)?.id, self.0.id).await?)
     }
 
     /// Everybody who takes part, the viewer included: 100 people at most.

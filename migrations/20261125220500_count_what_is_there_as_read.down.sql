@@ -1,0 +1,1 @@
+UPDATE chat_members SET read_up_to = 0 WHERE read_up_to <> 0;
