@@ -34,7 +34,7 @@ needs=(
   'images  | have_docker_registry | docker-registry | the registry that images go to'
   'images  | have_disorderfs | disorderfs         | shows a folder in another order each time'
   'browser | have_chromium   | chromium fonts-noto-core fonts-noto-color-emoji | the browser that the web client is tried in'
-  'browser | have_node_itself | nodejs npm         | Node.js, from which the browser is driven'
+  'browser | have_npm        | nodejs npm         | npm, which fetches what drives the browser'
   'browser | have_browser_packages | fetch:fetch_browser | what drives the browser, and judges pages and scripts'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'

@@ -34,6 +34,7 @@ use crate::{
     seeding::{self, SeedError},
     state::{AppState, SharedState},
     store::Store,
+    web,
 };
 
 /// How long a client may take to send the head of a request; also how long an idle connection
@@ -118,6 +119,8 @@ impl Server {
         // Ends after the requests, whose events it is to tell.
         let told = CancellationToken::new();
         let relay = relay.map(|relay| tokio::spawn(relay.run(told.clone())));
+        // Nobody waits for it, and the first visitor does not either.
+        drop(tokio::task::spawn_blocking(web::squeeze));
         let end = lifecycle.clone();
         tokio::spawn(async move {
             end.stopping().await;

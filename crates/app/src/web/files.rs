@@ -180,6 +180,17 @@ impl Served {
     }
 }
 
+/// Compresses what a release serves, once for all.
+pub(crate) fn squeeze() {
+    // While developing, files change, and each page reads them anew.
+    if cfg!(debug_assertions) {
+        return;
+    }
+    for served in Files::load().iter().flat_map(|files| files.served.values()) {
+        served.brotli();
+    }
+}
+
 /// Answers `/assets/HASH/PATH`. What is asked for by another hash, as by the page of another release
 /// while two run, is answered as it is here, and not kept.
 pub(crate) async fn serve(

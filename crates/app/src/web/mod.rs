@@ -14,5 +14,5 @@ pub fn documents() -> std::collections::BTreeMap<String, String> {
     files::Files::load().map(|files| files.documents.clone()).unwrap_or_default()
 }
 
-pub(crate) use files::serve;
+pub(crate) use files::{serve, squeeze};
 pub(crate) use pages::{chat, chats, feed, nothing, profile, settings, sign_in};
