@@ -97,7 +97,11 @@ impl<'a> Scope<'a> {
         let found = names.next().and_then(|first| self.value.get(first));
         match found {
             Some(found) => {
-                names.try_fold(found, |value, name| value.get(name)).filter(|it| !it.is_null())
+                let inner = |value: &'a Value, name: &str| match name.parse::<usize>() {
+                    Ok(at) => value.get(at),
+                    Err(_) => value.get(name),
+                };
+                names.try_fold(found, inner).filter(|it| !it.is_null())
             }
             None => self.outer?.get(path),
         }

@@ -80,6 +80,20 @@ test("a post that the server does not take comes back, and nothing typed is lost
   assert.equal(await page.getByLabel("Write a post").inputValue(), "Nobody hears this");
 });
 
+test("what is too long is said to be, and stays where it was written", async () => {
+  const { ann, chat } = await two();
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  const [post, message] = ["p".repeat(10_001), "m".repeat(2_001)];
+  await page.getByLabel("Write a post").fill(post);
+  await page.getByRole("button", { name: "Post", exact: true }).click();
+  await page.locator("gb-composer .problem").filter({ hasText: /\w/ }).waitFor();
+  assert.equal(await page.getByLabel("Write a post").inputValue(), post);
+  await say(page, message);
+  await page.locator(".toast", { hasText: "The message was not sent" }).waitFor();
+  assert.equal(await page.getByPlaceholder("Message").inputValue(), message);
+  assert.equal(await page.locator(".message").count(), 0);
+});
+
 test("two people chat", async () => {
   const { ann, bob, chat } = await two();
   const at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
@@ -479,4 +493,19 @@ test("undo is reached by keys, and who signs out meant what they deleted", async
   await page.waitForURL((url) => url.pathname === "/" && url.search === "");
   const { feed } = await server.api((await server.token(ann)), "query ($u: String!) { feed(username: $u) { edges { node { text } } } }", { u: ann.username });
   assert.deepEqual(feed.edges.map(({ node }) => node.text), ["keep this"]);
+});
+
+test("what happens while a page begins is not missed", async () => {
+  const { ann, bob, chat } = await two();
+  const page = await visit(browser, server, { as: ann, path: "/settings" });
+  await page.route("**/js/main.js", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await route.continue();
+  });
+  await page.goto(`/chats/${chat}`, { waitUntil: "commit" });
+  await page.locator(".say").waitFor();
+  await server.api(bob.token, "mutation ($c: Int!) { addMessage(message: { chatId: $c, text: \"early\" }) { id } }", { c: chat });
+  await server.api(bob.token, "mutation { addPost(post: { text: \"an early post\" }) { id } }");
+  await page.locator(".message", { hasText: "early" }).waitFor({ timeout: 10_000 });
+  await page.getByRole("button", { name: "1 new post" }).waitFor({ timeout: 10_000 });
 });

@@ -9,6 +9,7 @@ export interface Operations {
   DeletePost: { variables: { postId: number }; data: { deletePost: { success: boolean } } };
   Feed: { variables: { after?: string | null; frame?: boolean | null }; data: { chats?: ({ createdAt: string; id: number; lastMessage: { createdAt: string; id: number; text: string; user: { id: number } } | null; unread: number; users: ({ avatar: string | null; id: number; username: string })[] })[]; currentUser?: { avatar: string | null; id: number; username: string }; feed: { edges: ({ node: { createdAt: string; id: number; text: string; user: { avatar: string | null; id: number; username: string } } })[]; pageInfo: { endCursor: string | null; hasNextPage: boolean } } } };
   Frame: { variables: {  }; data: { chats: ({ createdAt: string; id: number; lastMessage: { createdAt: string; id: number; text: string; user: { id: number } } | null; unread: number; users: ({ avatar: string | null; id: number; username: string })[] })[]; currentUser: { avatar: string | null; id: number; username: string } } };
+  Latest: { variables: {  }; data: { chats: ({ lastMessage: { id: number } | null })[]; feed: { edges: ({ node: { id: number } })[] } } };
   Login: { variables: { email: string; password: string }; data: { login: { __typename: "Auth" } } };
   Logout: { variables: {  }; data: { logout: { success: boolean } } };
   LogoutEverywhere: { variables: {  }; data: { logoutEverywhere: { success: boolean } } };
@@ -34,6 +35,7 @@ export declare const Chat: Document<"Chat">;
 export declare const DeletePost: Document<"DeletePost">;
 export declare const Feed: Document<"Feed">;
 export declare const Frame: Document<"Frame">;
+export declare const Latest: Document<"Latest">;
 export declare const Login: Document<"Login">;
 export declare const Logout: Document<"Logout">;
 export declare const LogoutEverywhere: Document<"LogoutEverywhere">;

@@ -2,15 +2,11 @@
 // What happens while the page is open, told as events: `post`, `message`, `resumed` after a time without
 // a connection, and `connection` with whether there is one.
 
-import { Frame, MessageAdded, PostAdded } from "./documents.js";
+import { Frame, Latest, MessageAdded, PostAdded } from "./documents.js";
 import { Unreachable, ask } from "./graphql.js";
 import { Socket } from "./socket.js";
 
 const PAUSE = 3000;
-/** So many milliseconds between the page and its socket are too many. */
-const LATE = 1000;
-const [navigation] = performance.getEntriesByType("navigation");
-const made = navigation instanceof PerformanceNavigationTiming ? navigation.responseStart : 0;
 
 export const live = new EventTarget();
 
@@ -33,8 +29,13 @@ export function listen() {
   };
   socket.addEventListener("open", (event) => {
     change(true);
-    // What happened since the page was made is missed as well, if that is long ago.
-    if ((event instanceof CustomEvent && event.detail.again) || performance.now() - made > LATE) tell("resumed");
+    if (event instanceof CustomEvent && event.detail.again) tell("resumed");
+  });
+  // What happened between the page's making and now; mostly nothing did.
+  socket.askFirst(Latest, ({ feed, chats }) => {
+    const { latestPost = 0, latestMessage = 0 } = document.body.dataset;
+    const isOld = document.querySelector("gb-feed:not([data-username])") !== null && feed?.edges[0]?.node.id > Number(latestPost);
+    if (isOld || chats?.[0]?.lastMessage?.id > Number(latestMessage)) tell("resumed");
   });
   socket.addEventListener("lost", () => change(false));
   socket.addEventListener("denied", () => {

@@ -15,6 +15,8 @@ import { viewer } from "./viewer.js";
 const KEY = `outbox-${viewer?.id ?? 0}`;
 const PAUSE = 3000;
 const LONG_PAUSE = 15_000;
+/** A connection that is gone may say so after minutes only. */
+const PATIENCE = 15_000;
 /** Refusals that are no judgement of the message. */
 const NOT_YET = new Set(["UNAUTHENTICATED", "INTERNAL_SERVER_ERROR", "RATE_LIMITED"]);
 /** The other pages of this browser: the server tells nobody what they said themselves. */
@@ -52,16 +54,18 @@ export function post(chat, text) {
   return letter;
 }
 
-/** Sends what waits. One page of several does it at a time. */
-export function send() {
-  // Also for pages over HTTPS only; without it, a key said twice is said once.
-  const alone = navigator.locks ? (/** @type {() => Promise<void>} */ work) => navigator.locks.request(KEY, work) : (/** @type {() => Promise<void>} */ work) => work();
-  return alone(async () => {
+let sending = false;
+
+/** Sends what waits, in order. Another page may do it as well: by its key, a message is said once. */
+export async function send() {
+  if (sending) return;
+  sending = true;
+  try {
     for (let letter = waiting()[0]; letter; letter = waiting()[0]) {
       const { key, chat, text } = letter;
       const done = () => store(waiting().filter((it) => it.key !== key));
       try {
-        const { addMessage } = await ask(AddMessage, { chatId: chat, text, key });
+        const { addMessage } = await ask(AddMessage, { chatId: chat, text, key }, { signal: AbortSignal.timeout(PATIENCE) });
         done();
         tell(key, { message: addMessage });
         said({ chat, message: addMessage });
@@ -76,7 +80,9 @@ export function send() {
         toast({ text: `The message was not sent. ${inWords(error)}`, title: "", href: `/chats/${chat}` });
       }
     }
-  });
+  } finally {
+    sending = false;
+  }
 }
 
 export function startSending() {

@@ -6,6 +6,7 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 /** The server sends signs of life every 20 seconds. */
 const SILENCE = 45_000;
+const FIRST = "first";
 /** Closed because of who asks: asking again would not help. */
 const NOT_ALLOWED = new Set([4401, 4403]);
 
@@ -15,6 +16,8 @@ export class Socket extends EventTarget {
   #socket = null;
   /** @type {{ document: string, heard: (data: any) => void }[]} */
   #subscriptions = [];
+  /** @type {{ document: string, answered: (data: any) => void } | null} */
+  #first = null;
   #pause = FIRST_PAUSE;
   #wasOpen = false;
   /** @type {number | undefined} */
@@ -36,6 +39,11 @@ export class Socket extends EventTarget {
     this.#subscriptions.push({ document, heard });
   }
 
+  /** Asks once, as soon as it is open for the first time. @param {string} document @param {(data: any) => void} answered */
+  askFirst(document, answered) {
+    this.#first = { document, answered };
+  }
+
   open() {
     if (this.#socket) return;
     const socket = new WebSocket(this.address, "graphql-transport-ws");
@@ -49,10 +57,13 @@ export class Socket extends EventTarget {
       const message = JSON.parse(event.data);
       if (message.type === "connection_ack") {
         this.#subscriptions.forEach(({ document }, id) => send({ id: String(id), type: "subscribe", payload: { query: document } }));
+        // After the subscriptions, so that nothing falls between.
+        if (this.#first && !this.#wasOpen) send({ id: FIRST, type: "subscribe", payload: { query: this.#first.document } });
         this.#pause = FIRST_PAUSE;
         this.dispatchEvent(new CustomEvent("open", { detail: { again: this.#wasOpen } }));
         this.#wasOpen = true;
       } else if (message.type === "ping") send({ type: "pong" });
+      else if (message.type === "next" && message.id === FIRST) this.#first?.answered(message.payload.data ?? {});
       else if (message.type === "next" && message.payload.data) this.#subscriptions[Number(message.id)]?.heard(message.payload.data);
     });
     socket.addEventListener("close", (event) => {
