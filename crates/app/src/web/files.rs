@@ -32,13 +32,16 @@ const FRAGMENTS: &str = "fragments";
 
 /// What the client consists of.
 pub(super) struct Files {
-    /// Names what is in the files: addresses with it never change their content.
-    pub(super) hash: String,
+    /// Where they are served: under their hash, so that an address never changes its content.
+    pub(super) base: String,
+    /// The end of each page's head: scripts would be found one after the other otherwise.
+    pub(super) head_end: String,
+    /// The end of a page's body that the client fills: its parts.
+    pub(super) body_end: String,
     pub(super) parts: Parts,
     /// The documents of the API, by their names, with the fragments that they use.
     pub(super) documents: BTreeMap<String, String>,
-    /// The scripts' paths.
-    pub(super) scripts: Vec<String>,
+    hash: String,
     served: BTreeMap<String, Served>,
 }
 
@@ -102,13 +105,18 @@ impl Files {
         let documents = documents(&queries);
         let module = module(&documents);
         served.insert(DOCUMENTS.to_owned(), Served::new(kind(DOCUMENTS), module.into()));
-        let scripts = served.keys().filter(|path| path.starts_with("js/")).cloned().collect();
         let hash = hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
             // Writing to a String cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         });
-        Ok(Self { hash, parts, documents, scripts, served })
+        let base = format!("/assets/{hash}");
+        let scripts = served.keys().filter(|path| path.starts_with("js/"));
+        let preloads = scripts.fold(String::new(), |links, path| {
+            format!("{links}<link rel=\"modulepreload\" href=\"{base}/{path}\">")
+        });
+        let (head_end, body_end) = (preloads + "</head>", parts.templates() + "</body>");
+        Ok(Self { base, head_end, body_end, parts, documents, hash, served })
     }
 }
 

@@ -107,12 +107,8 @@ pub(crate) async fn nothing(State(graph): State<Graph>, parts: Parts) -> Respons
         return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
     }
     let nothing = |_| (Value::Null, "not-found", String::new());
-    let answered = match ask(&graph, &parts, "Frame", json!({})).await {
+    match view(&graph, &parts, "Frame", json!({}), nothing).await {
         // Who is not signed in hears the same.
-        Ok(_) | Err(Trouble::Anonymous) => view(&graph, &parts, "Frame", json!({}), nothing).await,
-        Err(trouble) => Err(trouble),
-    };
-    match answered {
         Err(Trouble::Anonymous) => {
             let data = json!({ "view": "not-found", "title": "Not found" });
             answer(&graph, page(&graph, StatusCode::NOT_FOUND, data), &parts)
@@ -212,20 +208,14 @@ async fn ask(
 /// Fills the page.
 fn page(graph: &Graph, status: StatusCode, mut data: Value) -> Result<Response, Trouble> {
     let files = Files::load()?;
-    let base = format!("/assets/{}", files.hash);
-    // One after the other would be found otherwise: what imports what is only known when it is there.
-    let preloads = files.scripts.iter().fold(String::new(), |links, path| {
-        format!("{links}<link rel=\"modulepreload\" href=\"{base}/{path}\">")
-    });
     let is_signed_in = data.get("viewer").is_some();
     if let Some(data) = data.as_object_mut() {
-        data.insert("base".to_owned(), base.into());
+        data.insert("base".to_owned(), files.base.as_str().into());
     }
     let now = DateTime::from_timestamp_micros(graph.state().clock.now()).unwrap_or_default();
     let html = files.parts.render("page", &Scope::new(&data), now);
-    let templates = if is_signed_in { files.parts.templates() } else { String::new() };
-    let html = html.replacen("</head>", &(preloads + "</head>"), 1);
-    let html = html.replacen("</body>", &(templates + "</body>"), 1);
+    let html = html.replacen("</head>", &files.head_end, 1);
+    let html = if is_signed_in { html.replacen("</body>", &files.body_end, 1) } else { html };
     let html = format!("<!doctype html>{html}");
     Ok((status, [(CACHE_CONTROL, "no-store")], Html(html)).into_response())
 }
