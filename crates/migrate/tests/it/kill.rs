@@ -10,7 +10,7 @@ use migrate::testing::{Engine, TestDatabase, with_database};
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::proxy::Proxy;
-use crate::support::{Files, Seen, number, on_servers, seen};
+use crate::support::{Files, Seen, number, on_servers, seen, until_running};
 
 /// Every kind of statement, and every way in which one can be in doubt.
 const FILES: Files<'_> = &[
@@ -280,17 +280,6 @@ async fn rows_that_are_written_after_the_kill_do_not_look_like_the_statement() {
             assert_eq!(crate::support::number(&database, column).await, 1);
         })
         .await;
-    }
-}
-
-/// Waits until so many connections run something like this.
-async fn until_running(database: &TestDatabase, like: &str, count: i64) {
-    let running = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE \
-         '{like}'"
-    );
-    while crate::support::number(database, &running).await < count {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 

@@ -112,6 +112,17 @@ pub(crate) async fn tables(database: &TestDatabase, name: &str) -> i64 {
     number(database, &sql).await
 }
 
+/// Waits until so many connections run something like this.
+pub(crate) async fn until_running(database: &TestDatabase, like: &str, count: i64) {
+    let running = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE \
+         '{like}'"
+    );
+    while number(database, &running).await < count {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 pub(crate) type Seen = BTreeMap<String, Vec<String>>;
 
 /// Everything that can be seen of a database: its objects, its rows, and the journal without times.
