@@ -33,8 +33,9 @@ needs=(
   'images  | have_oci_schemas | golang-github-opencontainers-image-spec-dev | the JSON schemas of the image specification'
   'images  | have_docker_registry | docker-registry | the registry that images go to'
   'images  | have_disorderfs | disorderfs         | shows a folder in another order each time'
-  'browser | have_chromium   | chromium fonts-noto-core fonts-noto-color-emoji | the browser that the web client is tried in'
+  'browser | have_chromium   | chromium,libnss3 libexpat1 fontconfig fonts-noto-core fonts-noto-color-emoji | the browser that the web client is tried in'
   'browser | have_npm        | nodejs npm         | npm, which fetches what drives the browser'
+  'browser | have_chromium   | fetch:fetch_chromium | that browser, if the distribution has none'
   'browser | have_browser_packages | fetch:fetch_browser | what drives the browser, and judges pages and scripts'
   'peers   | have_node       | nodejs npm          | Node.js, in which sequelize-cli runs'
   'peers   | have_sqlx_peer  | fetch:fetch_sqlx_peer  | sqlx-cli, whose databases ours takes over'
@@ -150,7 +151,8 @@ install_packages() {
   "${apt_get[@]}" update >&2 </dev/null || warn 'apt-get update failed; trying with the lists that are there.'
   local package packages=()
   for package; do
-    packages+=("$(first_known "$package")")
+    package=$(first_known "$package") || { warn "this distribution has no package $package" && continue; }
+    packages+=("$package")
   done
   note "Installing with apt-get: ${packages[*]}"
   # --no-remove: MySQL and MariaDB displace each other in some distributions, and a server that the
@@ -162,12 +164,16 @@ install_packages() {
   fi
 }
 
-# first_known A,B…: the first of these packages that the distribution has, or the last.
+# first_known A,B…: the first of these packages that can be installed here, or all of them if none can.
 first_known() {
   local name names
   IFS=, read -ra names <<<"$1"
   for name in "${names[@]}"; do
-    apt-cache show "$name" >/dev/null 2>&1 && break
+    if LC_ALL=C apt-cache policy "$name" 2>/dev/null | grep -q '^  Candidate: [^(]'; then
+      echo "$name"
+      return
+    fi
   done
-  echo "$name"
+  echo "$1"
+  return 1
 }

@@ -56,9 +56,9 @@ test("a post is there at once, comes to others behind a pill, and can be deleted
 
   const own = at.locator(".post", { hasText: "Fresh bread" });
   await own.getByRole("button", { name: "Delete" }).click();
-  assert.equal(await own.count(), 0);
+  assert.equal(await own.isVisible(), false);
   await at.getByRole("button", { name: "Undo" }).click();
-  assert.equal(await own.count(), 1);
+  assert.equal(await own.isVisible(), true);
   await own.getByRole("button", { name: "Delete" }).click();
   await at.goto("/settings");
   await at.waitForTimeout(500);
@@ -89,9 +89,65 @@ test("what is too long is said to be, and stays where it was written", async () 
   await page.locator("gb-composer .problem").filter({ hasText: /\w/ }).waitFor();
   assert.equal(await page.getByLabel("Write a post").inputValue(), post);
   await say(page, message);
-  await page.locator(".toast", { hasText: "The message was not sent" }).waitFor();
+  const problem = page.locator("gb-chat .problem", { hasText: "The message was not sent" });
+  await problem.waitFor();
+  assert.equal(await page.locator(".toast").count(), 0, "it stands beside the message");
+  await picture(page, "message-refused");
+  const right = async (found) => found.evaluate((it) => it.getBoundingClientRect().right);
+  assert.ok((await right(page.getByRole("button", { name: "Send" }))) < (await right(page.locator("gb-chat"))), "no text pushes Send away");
+  assert.deepEqual(await faults(page), []);
   assert.equal(await page.getByPlaceholder("Message").inputValue(), message);
   assert.equal(await page.locator(".message").count(), 0);
+  await say(page, "shorter");
+  await page.locator(".message[data-id]", { hasText: "shorter" }).waitFor();
+  assert.equal(await problem.count(), 0);
+
+  // Who has gone elsewhere meanwhile is led back.
+  await page.route("**/graphql", (route) => setTimeout(() => route.continue(), 500));
+  await say(page, message);
+  await page.getByPlaceholder("Message").press("Escape");
+  await page.locator(".toast", { hasText: "The message was not sent" }).click();
+  await page.waitForURL(`**/chats/${chat}`);
+  await page.locator("gb-chat .message").waitFor();
+  assert.equal(await page.getByPlaceholder("Message").inputValue(), message);
+  assert.deepEqual(page.complaints, []);
+});
+
+test("waiting is shown after a moment, and moves nothing", async () => {
+  const { ann, chat } = await two();
+  const write = "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }";
+  for (let at = 0; at < 40; at += 1) await server.api(ann.token, write, { c: chat, t: `message ${at}` });
+  const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
+  let pause = 50;
+  await page.route("**/graphql", (route) => setTimeout(() => route.continue(), pause));
+  const bones = page.locator(".skeleton");
+  const first = page.locator("gb-chat .message").first();
+  const top = async () => (await page.getByText("message 10", { exact: true }).boundingBox())?.y;
+  await first.scrollIntoViewIfNeeded();
+  pause = 1200;
+  const before = await top();
+  await page.getByRole("button", { name: "Older messages" }).click();
+  assert.equal(await bones.count(), 0, "not at once");
+  await bones.waitFor();
+  assert.equal(await top(), before);
+  await page.getByText("message 0", { exact: true }).waitFor();
+  assert.equal(await bones.count(), 0);
+  const after = await top();
+  assert.ok(before !== undefined && after !== undefined && Math.abs(after - before) < 60, `${before} ${after}`);
+
+  // What can't be had is said there, and can be asked for again.
+  await page.goto("/app");
+  await page.unrouteAll();
+  await page.route("**/graphql", (route) => setTimeout(() => route.abort(), pause));
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  await page.locator("gb-feed .skeleton").waitFor();
+  await page.locator("gb-feed .problem", { hasText: "can’t be reached" }).waitFor();
+  assert.equal(await bones.count(), 0);
+  const posts = await page.locator(".post").count();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Show more posts" }).click();
+  await page.locator(".post").nth(posts).waitFor();
+  assert.equal(await page.locator("gb-feed .problem").innerText(), "");
 });
 
 test("two people chat", async () => {
@@ -483,11 +539,11 @@ test("undo is reached by keys, and who signs out meant what they deleted", async
   const page = await visit(browser, server, { as: ann });
   await page.locator(".post", { hasText: "keep this" }).getByRole("button", { name: "Delete" }).press("Enter");
   await page.keyboard.press("Enter");
-  assert.equal(await page.locator(".post", { hasText: "keep this" }).count(), 1, "Undo has the focus");
+  assert.equal(await page.locator(".post", { hasText: "keep this" }).isVisible(), true, "Undo has the focus");
   await page.locator(".post", { hasText: "delete this" }).getByRole("button", { name: "Delete" }).click();
   await page.getByRole("link", { name: "Your profile" }).click();
   await page.locator(".profile h1").waitFor();
-  assert.equal(await page.locator(".post", { hasText: "delete this" }).count(), 0, "nor is it shown elsewhere");
+  assert.equal(await page.locator(".post", { hasText: "delete this" }).isVisible(), false, "nor is it shown elsewhere");
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.waitForURL((url) => url.pathname === "/" && url.search === "");

@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const { TEST_BROWSER = "", TEST_SCREENSHOTS = "" } = process.env;
+const { TEST_BROWSER = "", TEST_CHROMIUM = "/usr/bin/chromium", TEST_SCREENSHOTS = "" } = process.env;
 const PROGRAM = resolve(process.env.TEST_GRAPHBOOK ?? "target/debug/graphbook");
 
 /** Of the folder that dev/test fetched: playwright-core, axe-core, lighthouse. */
@@ -90,7 +90,7 @@ export class Server {
 /** The browser; nothing of it asks anything outside. */
 export function launch(more = []) {
   return chromium.launch({
-    executablePath: process.env.TEST_CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: TEST_CHROMIUM,
     args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...more],
   });
 }

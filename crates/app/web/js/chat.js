@@ -3,15 +3,15 @@
 
 import { Chat } from "./documents.js";
 import { keepDraft } from "./drafts.js";
-import { Element, inWords, sendWithEnter } from "./element.js";
+import { Element, sendWithEnter } from "./element.js";
 import { ask } from "./graphql.js";
 import { hear } from "./live.js";
 import { post, waiting } from "./outbox.js";
 import { part } from "./parts.js";
 import { hasRead } from "./read.js";
 import { besides, go } from "./router.js";
-import { toast } from "./toasts.js";
 import { viewer } from "./viewer.js";
+import { waitingIn } from "./windows.js";
 
 /** So many messages are asked for at a time (queries/Chat.graphql). */
 const PAGE = 30;
@@ -34,6 +34,7 @@ export class ChatWindow extends Element {
       event.preventDefault();
       const text = area.value.trim();
       if (text === "") return;
+      this.problem();
       this.#pend(post(this.#chat, text));
       area.value = "";
       keep();
@@ -43,7 +44,7 @@ export class ChatWindow extends Element {
       if (event.key === "Escape") this.#close();
     });
     this.on("focusin", () => this.#read());
-    this.on("gb:sent", (event) => this.#sent(event.detail), document);
+    this.on("gb:sent", (event) => this.#sent(event), document);
     this.on("gb:said", ({ detail }) => detail.chat === this.#chat && this.#add([detail.message]), document);
     this.on("visibilitychange", () => this.#read(), document);
     hear("message", this.signal, (message) => {
@@ -111,10 +112,15 @@ export class ChatWindow extends Element {
     this.#rows.append(row);
   }
 
-  /** @param {{ key: string, message?: Message }} sent */
-  #sent({ key, message }) {
+  /** @param {HTMLElementEventMap["gb:sent"]} event */
+  #sent(event) {
+    const { key, message, problem } = event.detail;
     const row = this.#rows.querySelector(`[data-key="${key}"]`);
     if (!row) return;
+    if (problem && this.checkVisibility()) {
+      this.problem(problem);
+      event.preventDefault();
+    }
     // The same row, so that it is not read out again.
     if (!message) row.remove();
     else if (this.#rows.querySelector(`[data-id="${message.id}"]`)) row.remove();
@@ -128,6 +134,7 @@ export class ChatWindow extends Element {
   async #before() {
     const button = /** @type {HTMLButtonElement} */ (this.the("[data-do='older']"));
     button.disabled = true;
+    const end = waitingIn(this.the(".more"));
     const first = this.#rows.querySelector("[data-id]")?.getAttribute("data-id");
     try {
       const { chat } = await ask(Chat, { chatId: this.#chat, before: Number(first) });
@@ -139,9 +146,11 @@ export class ChatWindow extends Element {
       this.#log.removeAttribute("aria-live");
       this.#log.scrollTop = this.#log.scrollHeight - height;
       this.the(".more").hidden = messages.length < PAGE;
+      this.problem();
     } catch (error) {
-      toast({ text: inWords(error) });
+      this.problem(error);
     } finally {
+      end();
       button.disabled = false;
     }
   }

@@ -7,8 +7,8 @@ type NewMessage = import("./documents.js").Operations["MessageAdded"]["data"]["m
 interface HTMLElementEventMap {
   /** One's own post, before the server has it and then as it has it. */
   "gb:posted": CustomEvent<{ pending: HTMLElement; post?: Post }>;
-  /** What became of a message on its way. */
-  "gb:sent": CustomEvent<{ key: string; message?: Message }>;
+  /** What became of a message on its way; its default is prevented by who shows the problem. */
+  "gb:sent": CustomEvent<{ key: string; message?: Message; problem?: string }>;
   /** A draft was changed by something else than typing. */
   "gb:draft": CustomEvent<string>;
   /** A message is a chat's last. */

@@ -1,25 +1,17 @@
 // @ts-check
-// Posts: more of them at the foot, new ones behind a pill, one's own deleted with time to think again.
+// Posts: more of them at the foot, new ones behind a pill.
 
-import { DeletePost, Feed, Profile } from "./documents.js";
-import { Element, inWords } from "./element.js";
+import { Batch } from "./batch.js";
+import { deletePost, hideDeleted, isDeleted } from "./deletion.js";
+import { Feed, Profile } from "./documents.js";
+import { Element } from "./element.js";
 import { ask } from "./graphql.js";
 import { hear } from "./live.js";
 import { part } from "./parts.js";
-import { toast } from "./toasts.js";
+import { waitingIn } from "./windows.js";
 
-/** So long a deletion can be taken back, in seconds. */
-const UNDO = 6;
 /** Pages of what was missed. */
 const MOST = 20;
-
-/** Posts that are being deleted, and what deletes them now. @type {Map<number, () => Promise<void>>} */
-const deleting = new Map();
-
-/** Who leaves meant it: deletes now what waits to be. */
-export function deleteNow() {
-  return Promise.all([...deleting.values()].map((really) => really()));
-}
 
 export class Posts extends Element {
   /** Posts that came while something else was read. @type {Post[]} */
@@ -28,11 +20,11 @@ export class Posts extends Element {
   #wasHere = false;
 
   start() {
-    this.does({ more: () => void this.#more(), show: () => this.#show(), delete: (button) => this.#delete(button) });
+    this.does({ more: () => void this.#more(), show: () => this.#show(), delete: deletePost });
     hear("post", this.signal, (post) => this.#heard(post));
     hear("resumed", this.signal, () => void this.#missed());
     this.on("gb:posted", (event) => this.#posted(event.detail), document);
-    for (const id of deleting.keys()) this.#posts.querySelector(`[data-id="${id}"]`)?.remove();
+    hideDeleted(this.#posts);
     this.#watch();
     // Who comes back to it missed what came meanwhile.
     if (this.#wasHere) void this.#missed();
@@ -58,7 +50,8 @@ export class Posts extends Element {
 
   /** @param {number} id */
   #has(id) {
-    return this.#posts.querySelector(`[data-id="${id}"]`) !== null;
+    const batches = /** @type {NodeListOf<Batch>} */ (this.querySelectorAll("gb-batch"));
+    return this.#posts.querySelector(`[data-id="${id}"]`) !== null || [...batches].some(({ posts }) => posts.some((post) => post.id === id));
   }
 
   /** @param {string | null} after */
@@ -74,23 +67,22 @@ export class Posts extends Element {
     if (this.#loading || !button || !section.dataset.after) return;
     this.#loading = true;
     this.#posts.setAttribute("aria-busy", "true");
+    const end = waitingIn(this.the(".more"));
     try {
       const { edges, pageInfo } = await this.#page(section.dataset.after);
-      const posts = edges.map(({ node }) => node).filter((post) => !this.#has(post.id) && !deleting.has(post.id));
-      this.#posts.append(...posts.map((post) => part("post", post)));
+      const posts = edges.map(({ node }) => node).filter((post) => !this.#has(post.id) && !isDeleted(post.id));
+      this.#posts.append(Object.assign(new Batch(), { posts }));
       section.dataset.after = pageInfo.endCursor ?? "";
       this.problem();
       if (pageInfo.hasNextPage) this.#watch();
       else {
         button.remove();
-        const end = document.createElement("p");
-        end.className = "soft end";
-        end.textContent = "That is all so far.";
-        section.append(end);
+        section.append(Object.assign(document.createElement("p"), { className: "soft end", textContent: "That is all so far." }));
       }
     } catch (error) {
       this.problem(error);
     } finally {
+      end();
       this.#loading = false;
       this.#posts.removeAttribute("aria-busy");
     }
@@ -100,7 +92,7 @@ export class Posts extends Element {
   #heard(post) {
     const { username } = this.dataset;
     if (username !== undefined && username !== post.user.username) return;
-    if (this.#has(post.id) || deleting.has(post.id) || this.#new.some(({ id }) => id === post.id)) return;
+    if (this.#has(post.id) || isDeleted(post.id) || this.#new.some(({ id }) => id === post.id)) return;
     this.#new.push(post);
     this.#new.sort((a, b) => b.id - a.id);
     this.#pill();
@@ -144,43 +136,5 @@ export class Posts extends Element {
     if (post === undefined) this.#posts.prepend(pending);
     this.#new = this.#new.filter(({ id }) => id !== post?.id);
     this.#pill();
-  }
-
-  /** @param {HTMLElement} button */
-  #delete(button) {
-    const post = button.closest("article");
-    if (!post) return;
-    const id = Number(post.dataset.id);
-    const [next, parent] = [post.nextSibling, post.parentNode];
-    post.remove();
-    const away = () => void really(true);
-    const forget = () => {
-      clearTimeout(timer);
-      removeEventListener("pagehide", away);
-      deleting.delete(id);
-    };
-    const back = () => {
-      forget();
-      parent?.insertBefore(post, next?.parentNode === parent ? next : parent.firstChild);
-    };
-    const really = async (keepalive = false) => {
-      clearTimeout(timer);
-      removeEventListener("pagehide", away);
-      try {
-        await ask(DeletePost, { postId: id }, { keepalive });
-        deleting.delete(id);
-      } catch (error) {
-        back();
-        toast({ text: `The post was not deleted. ${inWords(error)}` });
-      }
-    };
-    const timer = setTimeout(() => void really(), UNDO * 1000);
-    deleting.set(id, really);
-    addEventListener("pagehide", away);
-    const undo = () => {
-      back();
-      button.focus();
-    };
-    toast({ text: "Post deleted.", action: "Undo", act: undo, seconds: UNDO, focus: true });
   }
 }

@@ -2,6 +2,7 @@
 // Brings the page to life: what the server sent is taken over as it is.
 
 import { Banner } from "./banner.js";
+import { Batch } from "./batch.js";
 import { ChatWindow } from "./chat.js";
 import { Chats } from "./chats.js";
 import { Composer } from "./composer.js";
@@ -27,6 +28,7 @@ const ELEMENTS = {
   "gb-sign-in": SignIn,
   "gb-search": SearchBox,
   "gb-composer": Composer,
+  "gb-batch": Batch,
   "gb-feed": Posts,
   "gb-chats": Chats,
   "gb-chat": ChatWindow,

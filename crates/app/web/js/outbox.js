@@ -36,9 +36,9 @@ function store(letters) {
   localStorage.setItem(KEY, JSON.stringify(letters));
 }
 
-/** @param {string} key @param {{ message?: Message }} what */
-function tell(key, what) {
-  document.dispatchEvent(new CustomEvent("gb:sent", { detail: { key, ...what } }));
+/** Tells what became of a message; whether its chat has shown that. @param {HTMLElementEventMap["gb:sent"]["detail"]} detail */
+function tell(detail) {
+  return !document.dispatchEvent(new CustomEvent("gb:sent", { detail, cancelable: true }));
 }
 
 /** @param {{ chat: number, message: Message }} detail */
@@ -67,7 +67,7 @@ export async function send() {
       try {
         const { addMessage } = await ask(AddMessage, { chatId: chat, text, key }, { signal: AbortSignal.timeout(PATIENCE) });
         done();
-        tell(key, { message: addMessage });
+        tell({ key, message: addMessage });
         said({ chat, message: addMessage });
         pages.postMessage({ chat, key, message: addMessage });
       } catch (error) {
@@ -76,8 +76,8 @@ export async function send() {
         // Trying again would not help: it comes back to who wrote it.
         done();
         putBack(`chat-${chat}`, text);
-        tell(key, {});
-        toast({ text: `The message was not sent. ${inWords(error)}`, title: "", href: `/chats/${chat}` });
+        const problem = `The message was not sent. ${inWords(error)}`;
+        if (!tell({ key, problem })) toast({ text: problem, title: "", href: `/chats/${chat}` });
       }
     }
   } finally {
@@ -89,7 +89,7 @@ export function startSending() {
   live.addEventListener("resumed", () => void send());
   addEventListener("online", () => void send());
   pages.addEventListener("message", ({ data: { chat, key, message } }) => {
-    document.dispatchEvent(new CustomEvent("gb:sent", { detail: { key, message } }));
+    tell({ key, message });
     said({ chat, message });
   });
   void send();

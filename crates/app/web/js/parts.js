@@ -79,7 +79,11 @@ function apply(element, scope, depth, now) {
   } else if (inner !== null) {
     element.replaceChildren(...[fill(filled(inner, scope) ?? "", scope, depth, now) ?? []].flat());
   } else {
-    for (const child of [...element.children]) if (!apply(child, scope, depth, now)) child.remove();
+    // Not by `children`, which the browser would keep for each element.
+    for (let child = element.firstElementChild, next; child; child = next) {
+      next = child.nextElementSibling;
+      if (!apply(child, scope, depth, now)) child.remove();
+    }
   }
   return true;
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // One's picture: chosen or dropped, moved and sized under a round hole, uploaded.
 
+import { WHOLE, moved, square, within } from "./crop.js";
 import { UploadAvatar } from "./documents.js";
 import { Element } from "./element.js";
 import { upload } from "./graphql.js";
@@ -16,13 +17,15 @@ const STEP = 0.04;
 export class Picture extends Element {
   /** @type {ImageBitmap | null} */
   #image = null;
-  /** The middle of what is shown, in parts of the picture. */
-  #at = { x: 0.5, y: 0.5 };
+  /** @type {import("./crop.js").Cut} */
+  #cut = WHOLE;
 
   start() {
     const [crop, input, zoom] = [this.the(".crop"), this.#file, this.#zoom];
     this.on("change", () => input.files?.[0] && void this.#choose(input.files[0]), input);
-    this.on("input", () => this.#draw(), zoom);
+    this.on("input", () => {
+      if (this.#image) this.#draw(this.#image, within(this.#image, { ...this.#cut, zoom: Number(zoom.value) }));
+    }, zoom);
     this.does({ save: () => void this.#save(), cancel: () => this.#end() });
     this.on("dragover", (event) => {
       event.preventDefault();
@@ -77,37 +80,27 @@ export class Picture extends Element {
     } catch {
       return this.problem("This is no picture that can be read here. PNG, JPEG, WebP and GIF can.");
     }
-    this.#at = { x: 0.5, y: 0.5 };
-    this.#zoom.value = "1";
+    this.#zoom.value = String(WHOLE.zoom);
     this.#show(true);
-    this.#draw();
+    this.#draw(this.#image, WHOLE);
     this.the(".crop").focus();
   }
 
-  /** @param {number} x @param {number} y */
-  #move(x, y) {
-    if (!this.#image) return;
-    const side = this.#side();
-    this.#at.x += (x * side) / this.#image.width;
-    this.#at.y += (y * side) / this.#image.height;
-    this.#draw();
+  /** @param {number} right @param {number} down */
+  #move(right, down) {
+    if (this.#image) this.#draw(this.#image, moved(this.#image, this.#cut, right, down));
   }
 
-  /** Of the square that is shown, in the picture's own pixels. */
-  #side() {
-    const image = this.#image;
-    return image ? Math.min(image.width, image.height) / Number(this.#zoom.value) : 0;
-  }
-
-  #draw() {
-    const [image, context, side] = [this.#image, this.#canvas.getContext("2d"), this.#side()];
-    if (!image || !context) return;
-    /** @param {number} at @param {number} length */
-    const within = (at, length) => Math.max(side / 2 / length, Math.min(1 - side / 2 / length, at));
-    this.#at = { x: within(this.#at.x, image.width), y: within(this.#at.y, image.height) };
+  /** @param {ImageBitmap} image @param {import("./crop.js").Cut} cut */
+  #draw(image, cut) {
+    this.#cut = cut;
+    const context = this.#canvas.getContext("2d");
+    if (!context) return;
+    const { left, top, side } = square(image, cut);
+    // JPEG knows nothing that can be seen through.
     context.fillStyle = "#fff";
     context.fillRect(0, 0, SIDE, SIDE);
-    context.drawImage(image, this.#at.x * image.width - side / 2, this.#at.y * image.height - side / 2, side, side, 0, 0, SIDE, SIDE);
+    context.drawImage(image, left, top, side, side, 0, 0, SIDE, SIDE);
   }
 
   async #save() {

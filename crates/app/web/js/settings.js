@@ -1,9 +1,9 @@
 // @ts-check
 // The password, and the end of sessions.
 
+import { deleteNow } from "./deletion.js";
 import { ChangePassword, Logout, LogoutEverywhere } from "./documents.js";
 import { Element } from "./element.js";
-import { deleteNow } from "./feed.js";
 import { ask } from "./graphql.js";
 import { leave } from "./viewer.js";
 import { toast } from "./toasts.js";

@@ -18,7 +18,17 @@ export function showLast() {
 
 /** Something that is there while something is waited for. */
 export function bones() {
-  return Object.assign(document.createElement("div"), { className: "skeleton" });
+  return Object.assign(document.createElement("span"), { className: "skeleton" });
+}
+
+/** Shows at a place that something is waited for, if that takes long. @param {Element} place @returns {() => void} ends it */
+export function waitingIn(place) {
+  const shown = bones();
+  const waiting = setTimeout(() => place.append(shown), SKELETON);
+  return () => {
+    clearTimeout(waiting);
+    shown.remove();
+  };
 }
 
 /** A button that tries it once more. @param {() => void} act */
