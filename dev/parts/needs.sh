@@ -154,6 +154,7 @@ install_packages() {
     package=$(first_known "$package") || { warn "this distribution has no package $package" && continue; }
     packages+=("$package")
   done
+  [[ ${#packages[@]} -gt 0 ]] || return 0
   note "Installing with apt-get: ${packages[*]}"
   # --no-remove: MySQL and MariaDB displace each other in some distributions, and a server that the
   # developer has installed is worth more than this run.
@@ -166,10 +167,11 @@ install_packages() {
 
 # first_known A,B…: the first of these packages that can be installed here, or all of them if none can.
 first_known() {
-  local name names
+  local name names known
   IFS=, read -ra names <<<"$1"
   for name in "${names[@]}"; do
-    if LC_ALL=C apt-cache policy "$name" 2>/dev/null | grep -q '^  Candidate: [^(]'; then
+    known=$(LC_ALL=C apt-cache policy "$name" 2>/dev/null)
+    if [[ $known == *"Candidate: "* && $known != *"Candidate: (none)"* ]]; then
       echo "$name"
       return
     fi
