@@ -366,11 +366,11 @@ test("one signs up, has a picture, another password, and signs out", async () =>
   await page.locator("input[type='file']").setInputFiles({ name: "no.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await page.getByText("This is no picture").waitFor();
 
-  await page.getByLabel("Password until now").fill("wrong");
+  await page.getByLabel("Current password").fill("wrong");
   await page.getByLabel("New password").fill("another password");
   await page.getByRole("button", { name: "Change the password" }).click();
   await page.locator("gb-password .problem").filter({ hasText: /\w/ }).waitFor();
-  await page.getByLabel("Password until now").fill("a good password");
+  await page.getByLabel("Current password").fill("a good password");
   await page.getByRole("button", { name: "Change the password" }).click();
   await page.getByText("The password is changed").waitFor();
   await page.getByRole("button", { name: "Sign out", exact: true }).click();

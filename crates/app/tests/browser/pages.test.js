@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFileSync } from "node:fs";
-import { ADA, PHONE, Server, WIDE, faults, launch, picture, visit } from "./support.js";
+import { ADA, MIDDLE, NARROW, PHONE, Server, WIDE, faults, launch, picture, visit } from "./support.js";
 
 /** @type {Server} */
 let server;
@@ -19,13 +19,14 @@ after(async () => {
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  for (const [name, size] of [["wide", WIDE], ["phone", PHONE]]) {
+  for (const [name, size] of [["wide", WIDE], ["middle", MIDDLE], ["phone", PHONE], ["narrow", NARROW]]) {
     test(`every page is for everybody: ${colorScheme}, ${name}`, async () => {
       const page = await visit(browser, server, { path: "/", size, colorScheme });
       const look = async (title) => {
         await page.waitForTimeout(250);
         await picture(page, `${title}-${name}-${colorScheme}`);
         assert.deepEqual(await faults(page), [], title);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${title} is wider than the window`);
       };
       await look("sign-in");
       await page.getByRole("button", { name: "Sign up" }).click();
@@ -36,8 +37,12 @@ for (const colorScheme of ["light", "dark"]) {
       await page.getByRole("button", { name: "Sign in" }).first().click();
       await page.waitForURL("**/app");
       await look("feed");
-      await page.getByRole("combobox").fill("len");
-      await page.waitForTimeout(400);
+      await page.getByRole("combobox").fill("nobody-here");
+      await page.getByText("There is nobody").waitFor();
+      await look("search-nobody");
+      await page.getByRole("combobox").fill("kof");
+      await page.getByRole("option").first().waitFor();
+      await page.keyboard.press("ArrowDown");
       await look("search");
       await page.keyboard.press("Escape");
       await page.goto("/chats");
@@ -58,7 +63,7 @@ for (const colorScheme of ["light", "dark"]) {
       await page.locator(".post a.name").first().click();
       await page.getByRole("button", { name: "Try again" }).waitFor();
       await look("trouble");
-      if (name === "wide") {
+      if (size.width >= 800) {
         await page.locator(".chat-row a").first().click();
         await page.locator(".window.failed").waitFor();
         await look("chat-failed");

@@ -96,6 +96,10 @@ export function launch(more = []) {
 }
 
 export const WIDE = { width: 1360, height: 860 };
+/** Where chats are over the page. */
+export const MIDDLE = { width: 1000, height: 700 };
+/** As a page is that is enlarged four times (WCAG 2.2, 1.4.10). */
+export const NARROW = { width: 320, height: 480 };
 export const PHONE = { width: 390, height: 844 };
 
 /** A page of somebody who is signed in, or of nobody; what the page complains about is kept. */

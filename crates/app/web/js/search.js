@@ -37,7 +37,7 @@ export class SearchBox extends Element {
     this.on("keydown", (event) => this.#key(event));
     this.on("click", (event) => {
       const row = event.target instanceof window.Element ? event.target.closest(".found-row") : null;
-      if (!row || event.metaKey || event.ctrlKey || event.shiftKey) return;
+      if (!(row instanceof HTMLAnchorElement) || event.metaKey || event.ctrlKey || event.shiftKey) return;
       event.preventDefault();
       void this.#choose(row);
     });
@@ -81,6 +81,7 @@ export class SearchBox extends Element {
     const note = this.the(".found-note");
     note.textContent = users.length > 0 ? `${users.length} found` : otherwise;
     note.classList.toggle("visually-hidden", users.length > 0);
+    note.classList.toggle("found", users.length === 0);
     note.hidden = note.textContent === "";
     this.#list.hidden = this.#list.childElementCount === 0;
     this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
@@ -89,7 +90,7 @@ export class SearchBox extends Element {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const rows = [...this.#list.querySelectorAll(".found-row")];
+    const rows = this.#rows;
     if (event.key === "Escape") this.#away(true);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (rows.length === 0) return;
@@ -106,19 +107,24 @@ export class SearchBox extends Element {
     }
   }
 
+  /** @returns {HTMLAnchorElement[]} */
+  get #rows() {
+    return [...this.#list.querySelectorAll("a")];
+  }
+
   /** Goes to who is chosen, or comes first; as soon as somebody is found. */
   #enter() {
-    const rows = [...this.#list.querySelectorAll(".found-row")];
+    const rows = this.#rows;
     const row = rows[this.#chosen] ?? rows[0];
     this.#wanted = !row;
     if (row) void this.#choose(row);
   }
 
-  /** Leads to somebody's page, or to a chat with them. @param {globalThis.Element} row */
+  /** Leads to somebody's page, or to a chat with them. @param {HTMLAnchorElement} row */
   async #choose(row) {
-    const [toChat, link] = [this.#toChat, row.querySelector("a")];
+    const toChat = this.#toChat;
     this.#away(true);
-    if (!toChat) return void (link && go(link.href));
+    if (!toChat) return void go(row.href);
     try {
       const { addChat } = await ask(AddChat, { users: [Number(row.getAttribute("data-user-id"))] });
       await go(`/chats/${addChat.id}`);
