@@ -19,7 +19,7 @@ after(async () => {
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  for (const [name, size] of [["wide", WIDE], ["middle", MIDDLE], ["phone", PHONE], ["narrow", NARROW]]) {
+  for (const [name, size] of Object.entries({ wide: WIDE, phone: PHONE, ...(colorScheme === "light" && { middle: MIDDLE, narrow: NARROW }) })) {
     test(`every page is for everybody: ${colorScheme}, ${name}`, async () => {
       const page = await visit(browser, server, { path: "/", size, colorScheme });
       const look = async (title) => {

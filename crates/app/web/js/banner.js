@@ -21,7 +21,7 @@ export class Banner extends Element {
   #say() {
     this.textContent = navigator.onLine
       ? "No connection to Graphbook. Trying again…"
-      : "You are offline. What you write is sent when you are back.";
+      : "You are offline. Messages are sent when you are back.";
     this.hidden = false;
   }
 }

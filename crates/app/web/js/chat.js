@@ -3,13 +3,13 @@
 
 import { Chat } from "./documents.js";
 import { keepDraft } from "./drafts.js";
-import { Element, sendWithEnter } from "./element.js";
+import { Element, isComposing, sendWithEnter } from "./element.js";
 import { ask } from "./graphql.js";
 import { hear } from "./live.js";
 import { post, waiting } from "./outbox.js";
 import { part } from "./parts.js";
 import { hasRead } from "./read.js";
-import { besides, go } from "./router.js";
+import { besides, go, isNarrow } from "./router.js";
 import { viewer } from "./viewer.js";
 import { waitingIn } from "./windows.js";
 
@@ -18,6 +18,10 @@ const PAGE = 30;
 
 export class ChatWindow extends Element {
   #chat = 0;
+  /** Whether the foot is in sight: only then new messages may move what is read, and are read. */
+  #atEnd = true;
+  /** Up to this one, all are known: one's own may have overtaken others'. */
+  #known = 0;
 
   start() {
     this.#chat = Number(this.dataset.id);
@@ -25,11 +29,13 @@ export class ChatWindow extends Element {
     this.#name();
     this.#older();
     for (const letter of waiting().filter(({ chat }) => chat === this.#chat)) this.#pend(letter);
+    this.#known = this.#last();
     this.#toEnd();
     this.#read();
+    this.#follow();
     sendWithEnter(area, this.signal);
     const keep = keepDraft(area, `chat-${this.#chat}`, this.signal);
-    this.does({ close: () => this.#close(), older: () => void this.#before() });
+    this.does({ close: () => this.#close(), older: (button) => void this.busy(button, () => this.#before()) });
     this.on("submit", (event) => {
       event.preventDefault();
       const text = area.value.trim();
@@ -41,7 +47,7 @@ export class ChatWindow extends Element {
       this.#toEnd();
     });
     this.on("keydown", (event) => {
-      if (event.key === "Escape") this.#close();
+      if (event.key === "Escape" && !isComposing(event)) this.#close();
     });
     this.on("focusin", () => this.#read());
     this.on("gb:sent", (event) => this.#sent(event), document);
@@ -49,6 +55,7 @@ export class ChatWindow extends Element {
     this.on("visibilitychange", () => this.#read(), document);
     hear("message", this.signal, (message) => {
       if (message.chat.id !== this.#chat) return;
+      this.#known = Math.max(this.#known, message.id);
       this.#add([message]);
       this.#read();
     });
@@ -69,12 +76,20 @@ export class ChatWindow extends Element {
     this.the("[data-do='close']").setAttribute("aria-label", `Close the chat with ${names.join(", ")}`);
   }
 
-  /** Whether the foot is in sight: only then new messages may move what is read. */
-  #atEnd() {
-    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 60;
+  /** Stays at the end also when a keyboard or a long text takes room. */
+  #follow() {
+    const log = this.#log;
+    this.on("scroll", () => {
+      this.#atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+      this.#read();
+    }, log);
+    const observer = new ResizeObserver(() => this.#atEnd && this.#toEnd());
+    observer.observe(log);
+    this.signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   }
 
   #toEnd() {
+    this.#atEnd = true;
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
@@ -88,14 +103,14 @@ export class ChatWindow extends Element {
   }
 
   #read() {
-    if (document.hidden || !this.checkVisibility()) return;
+    if (document.hidden || !this.#atEnd || !this.checkVisibility()) return;
     const row = document.querySelector(`.chat-row[data-id="${this.#chat}"]`);
     if (this.#last() > 0 && (!row || row.classList.contains("unread"))) hasRead(this.#chat, this.#last());
   }
 
   /** Adds what is not there yet, in its place. @param {Message[]} messages */
   #add(messages) {
-    const stay = this.#atEnd();
+    const stay = this.#atEnd;
     for (const message of messages) {
       if (this.#rows.querySelector(`[data-id="${message.id}"]`)) continue;
       const next = [...this.#rows.children].find((row) => !row.hasAttribute("data-id") || Number(row.getAttribute("data-id")) > message.id);
@@ -132,8 +147,6 @@ export class ChatWindow extends Element {
   }
 
   async #before() {
-    const button = /** @type {HTMLButtonElement} */ (this.the("[data-do='older']"));
-    button.disabled = true;
     const end = waitingIn(this.the(".more"));
     const first = this.#rows.querySelector("[data-id]")?.getAttribute("data-id");
     try {
@@ -144,21 +157,19 @@ export class ChatWindow extends Element {
       this.#log.setAttribute("aria-live", "off");
       this.#rows.prepend(...messages.map((message) => part("message", message)));
       this.#log.removeAttribute("aria-live");
-      this.#log.scrollTop = this.#log.scrollHeight - height;
       this.the(".more").hidden = messages.length < PAGE;
+      this.#log.scrollTop = this.#log.scrollHeight - height;
       this.problem();
     } catch (error) {
       this.problem(error);
     } finally {
       end();
-      button.disabled = false;
     }
   }
 
   /** What was said while there was no connection. */
   async #missed() {
     try {
-      const last = this.#last();
       /** @type {Message[]} */
       let missed = [];
       /** @type {number | undefined} */
@@ -168,8 +179,9 @@ export class ChatWindow extends Element {
         const messages = chat?.messages ?? [];
         missed = [...messages, ...missed];
         before = messages[0]?.id;
-        if (before === undefined || before <= last || messages.length < PAGE) break;
+        if (before === undefined || before <= this.#known || messages.length < PAGE) break;
       }
+      this.#known = Math.max(this.#known, ...missed.map(({ id }) => id));
       this.#add(missed);
       this.#read();
     } catch {
@@ -179,7 +191,7 @@ export class ChatWindow extends Element {
 
   #close() {
     this.remove();
-    if (location.pathname === `/chats/${this.#chat}`) void go(matchMedia("(width < 800px)").matches ? "/chats" : besides());
+    if (location.pathname === `/chats/${this.#chat}`) void go(isNarrow() ? "/chats" : besides());
     const row = document.querySelector(`.chat-row[data-id="${this.#chat}"] a`);
     if (row instanceof HTMLElement) row.focus({ preventScroll: true });
   }

@@ -12,7 +12,6 @@ import { toast } from "./toasts.js";
 const MOST = 99;
 
 export class Chats extends Element {
-
   start() {
     this.does({ new: () => document.dispatchEvent(new Event("gb:new-chat")) });
     hear("message", this.signal, (message) => this.#message(message));
@@ -38,7 +37,7 @@ export class Chats extends Element {
   async #refresh() {
     try {
       const { chats } = await ask(Frame, {});
-      this.#rows.replaceChildren(...chats.map((chat) => part("chat-row", chat)));
+      this.#keepFocus(() => this.#rows.replaceChildren(...chats.map((chat) => part("chat-row", chat))));
       this.the(".none").classList.toggle("gone", chats.length > 0);
       for (const row of this.#rows.querySelectorAll(".unread")) if (row instanceof HTMLElement) this.#mark(row, Number(row.dataset.unread));
       this.#count();
@@ -69,7 +68,14 @@ export class Chats extends Element {
     const time = this.#part(row, "time");
     time.setAttribute("datetime", message.createdAt);
     time.textContent = "now";
-    if (this.#rows.firstElementChild !== row) this.#rows.prepend(row);
+    if (this.#rows.firstElementChild !== row) this.#keepFocus(() => this.#rows.prepend(row));
+  }
+
+  /** Rows are moved and made anew while somebody is at one of them. @param {() => void} change */
+  #keepFocus(change) {
+    const id = document.activeElement?.closest(".chat-row")?.getAttribute("data-id");
+    change();
+    if (id) this.#row(Number(id))?.querySelector("a")?.focus({ preventScroll: true });
   }
 
   /** @param {Element | HTMLElement} row @param {string} selector */

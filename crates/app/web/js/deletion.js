@@ -9,10 +9,17 @@ import { toast } from "./toasts.js";
 /** So long a deletion can be taken back, in seconds. */
 const UNDO = 6;
 
-/** What waits to be deleted, and what deletes it now. @type {Map<number, () => Promise<void>>} */
+/** What waits to be deleted, and what deletes it now. @type {Map<number, (keepalive?: boolean) => Promise<void>>} */
 const waiting = new Map();
+/** A page that is loaded again at once may be made before its last deletions. */
+const KEY = "deleted";
 /** @type {Set<number>} */
-const deleted = new Set();
+const deleted = new Set(JSON.parse(sessionStorage.getItem(KEY) ?? "[]"));
+sessionStorage.removeItem(KEY);
+addEventListener("pagehide", () => {
+  if (waiting.size > 0) sessionStorage.setItem(KEY, JSON.stringify([...waiting.keys()]));
+  for (const really of waiting.values()) void really(true);
+});
 
 /** Who leaves meant it: deletes now what waits to be. */
 export function deleteNow() {
@@ -33,26 +40,21 @@ export function hideDeleted(among) {
   }
 }
 
-/** Deletes the post that a button belongs to. @param {HTMLElement} button */
-export function deletePost(button) {
+/** Deletes the post that a button belongs to. @param {HTMLElement} button @param {MouseEvent} event */
+export function deletePost(button, event) {
   const post = button.closest("article");
   if (!post) return;
   const id = Number(post.dataset.id);
   post.hidden = true;
   /** Also where somebody has gone meanwhile. */
   const all = () => [post, ...posts(document, `[data-id="${id}"]`)];
-  const away = () => void really(true);
-  const end = () => {
-    clearTimeout(timer);
-    removeEventListener("pagehide", away);
-  };
   const back = () => {
-    end();
+    clearTimeout(timer);
     waiting.delete(id);
     all().forEach((it) => (it.hidden = false));
   };
   const really = async (keepalive = false) => {
-    end();
+    clearTimeout(timer);
     try {
       await ask(DeletePost, { postId: id }, { keepalive });
       waiting.delete(id);
@@ -65,12 +67,14 @@ export function deletePost(button) {
   };
   const timer = setTimeout(() => void really(), UNDO * 1000);
   waiting.set(id, really);
-  addEventListener("pagehide", away);
   const undo = () => {
     back();
-    button.focus();
+    /** @type {HTMLElement | null | undefined} */ (all().find((it) => it.isConnected)?.querySelector("[data-do='delete']"))?.focus();
   };
-  toast({ text: "Post deleted.", action: "Undo", act: undo, seconds: UNDO, focus: true });
+  /** Where one goes on. @returns {HTMLElement | null | undefined} */
+  const next = () => (post.nextElementSibling ?? post.previousElementSibling)?.querySelector(".name");
+  // By keys, one is led to it; a mouse stays where it is.
+  toast({ text: "Post deleted.", action: "Undo", act: undo, seconds: UNDO, focus: event.detail === 0, next });
 }
 
 /** @param {ParentNode} among @param {string} which @returns {NodeListOf<HTMLElement>} */

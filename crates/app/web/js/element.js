@@ -46,13 +46,24 @@ export class Element extends HTMLElement {
 
   /**
    * Hears of clicks on buttons by what they do (`data-do`).
-   * @param {{ [action: string]: (button: HTMLElement) => void }} actions
+   * @param {{ [action: string]: (button: HTMLElement, event: MouseEvent) => void }} actions
    */
   does(actions) {
     this.on("click", (event) => {
       const button = event.target instanceof window.Element ? event.target.closest("[data-do]") : null;
-      if (button instanceof HTMLElement && this.contains(button)) actions[button.dataset.do ?? ""]?.(button);
+      if (button instanceof HTMLElement && this.contains(button)) actions[button.dataset.do ?? ""]?.(button, event);
     });
+  }
+
+  /** Does one thing at a time; a button that is busy keeps the focus. @param {HTMLElement} button @param {() => Promise<unknown>} act */
+  async busy(button, act) {
+    if (button.ariaDisabled === "true") return;
+    button.ariaDisabled = "true";
+    try {
+      await act();
+    } finally {
+      button.ariaDisabled = null;
+    }
   }
 
   /** Says what went wrong, beside what caused it. @param {unknown} [error] */
@@ -68,12 +79,17 @@ export function inWords(error) {
   return String(error);
 }
 
+/** Whether a key is for a word that is being composed; Safari says so by its code only. @param {KeyboardEvent} event */
+export function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
 /** Sends a form with Enter, and lets Shift+Enter begin a line. @param {HTMLTextAreaElement} area @param {AbortSignal} signal */
 export function sendWithEnter(area, signal) {
   area.addEventListener(
     "keydown",
     (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+      if (event.key !== "Enter" || event.shiftKey || isComposing(event) || matchMedia("(pointer: coarse)").matches) return;
       event.preventDefault();
       area.form?.requestSubmit();
     },

@@ -17,18 +17,22 @@ export class Posts extends Element {
   /** Posts that came while something else was read. @type {Post[]} */
   #new = [];
   #loading = false;
-  #wasHere = false;
+  /** Up to this one, all are known: one's own may have overtaken others'. @type {number | undefined} */
+  #known;
 
   start() {
     this.does({ more: () => void this.#more(), show: () => this.#show(), delete: deletePost });
-    hear("post", this.signal, (post) => this.#heard(post));
+    hear("post", this.signal, (post) => {
+      this.#known = Math.max(this.#known ?? 0, post.id);
+      this.#heard(post);
+    });
     hear("resumed", this.signal, () => void this.#missed());
     this.on("gb:posted", (event) => this.#posted(event.detail), document);
     hideDeleted(this.#posts);
     this.#watch();
     // Who comes back to it missed what came meanwhile.
-    if (this.#wasHere) void this.#missed();
-    this.#wasHere = true;
+    if (this.#known !== undefined) void this.#missed();
+    this.#known ??= Number(this.#posts.querySelector("[data-id]")?.getAttribute("data-id") ?? 0);
   }
 
   /** Goes on as soon as the foot is near: also if it still is, which an observer does not tell again. */
@@ -70,7 +74,7 @@ export class Posts extends Element {
     const end = waitingIn(this.the(".more"));
     try {
       const { edges, pageInfo } = await this.#page(section.dataset.after);
-      const posts = edges.map(({ node }) => node).filter((post) => !this.#has(post.id) && !isDeleted(post.id));
+      const posts = edges.map(({ node }) => node).filter((post) => !this.#has(post.id));
       this.#posts.append(Object.assign(new Batch(), { posts }));
       section.dataset.after = pageInfo.endCursor ?? "";
       this.problem();
@@ -107,22 +111,26 @@ export class Posts extends Element {
   #show() {
     const posts = this.#new.filter(({ id }) => !this.#has(id)).map((post) => part("post", post));
     this.#new = [];
-    posts.forEach((post) => post.classList.add("fresh"));
-    this.#posts.prepend(...posts);
+    for (const post of posts) {
+      post.classList.add("fresh");
+      const older = [...this.#posts.querySelectorAll(":scope > [data-id], :scope > gb-batch")].find((it) => !(Number(it.getAttribute("data-id") ?? 0) > Number(post.dataset.id)));
+      this.#posts.insertBefore(post, older ?? null);
+    }
     this.#pill();
     scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-    posts[0]?.querySelector("a")?.focus({ preventScroll: true });
+    /** @type {HTMLElement | null | undefined} */ (posts[0]?.querySelector(".name"))?.focus({ preventScroll: true });
   }
 
   /** What was written while there was no connection. */
   async #missed() {
     try {
-      const first = Number(this.#posts.querySelector("[data-id]")?.getAttribute("data-id") ?? 0);
+      const known = this.#known ?? 0;
       let after = null;
       for (let pages = 0; pages < MOST; pages += 1) {
         const { edges, pageInfo } = await this.#page(after);
-        const missed = edges.map(({ node }) => node).filter(({ id }) => id > first);
+        const missed = edges.map(({ node }) => node).filter(({ id }) => id > known);
         for (const post of missed) this.#heard(post);
+        this.#known = Math.max(this.#known ?? 0, ...missed.map(({ id }) => id));
         if (missed.length < edges.length || !pageInfo.hasNextPage) break;
         after = pageInfo.endCursor;
       }

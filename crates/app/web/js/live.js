@@ -3,7 +3,7 @@
 // a connection, and `connection` with whether there is one.
 
 import { Frame, Latest, MessageAdded, PostAdded } from "./documents.js";
-import { Unreachable, ask } from "./graphql.js";
+import { Refusal, ask } from "./graphql.js";
 import { Socket } from "./socket.js";
 
 const PAUSE = 3000;
@@ -54,7 +54,7 @@ async function again(socket) {
     await ask(Frame, {});
     socket.open();
   } catch (error) {
-    if (error instanceof Unreachable) setTimeout(() => void again(socket), PAUSE);
+    if (!(error instanceof Refusal && error.code === "UNAUTHENTICATED")) setTimeout(() => void again(socket), PAUSE);
   }
 }
 

@@ -4,7 +4,7 @@
 import { AddMessage } from "./documents.js";
 import { putBack } from "./drafts.js";
 import { inWords } from "./element.js";
-import { Refusal, Unreachable, ask } from "./graphql.js";
+import { Refusal, ask } from "./graphql.js";
 import { newKey } from "./keys.js";
 import { live } from "./live.js";
 import { toast } from "./toasts.js";
@@ -21,6 +21,12 @@ const PATIENCE = 15_000;
 const NOT_YET = new Set(["UNAUTHENTICATED", "INTERNAL_SERVER_ERROR", "RATE_LIMITED"]);
 /** The other pages of this browser: the server tells nobody what they said themselves. */
 const pages = new BroadcastChannel(KEY);
+/** So long another page has to take back what it wrote, in milliseconds. */
+const TAKE = 1000;
+/** What was written in this page. @type {Set<string>} */
+const ours = new Set();
+/** What was refused here and written elsewhere, maybe in a page that is gone. @type {Map<string, number>} */
+const untaken = new Map();
 
 /** @returns {Letter[]} */
 export function waiting() {
@@ -49,6 +55,7 @@ function said(detail) {
 /** Takes a message to be sent. @param {number} chat @param {string} text @returns {Letter} */
 export function post(chat, text) {
   const letter = { key: newKey(), chat, text, at: new Date().toISOString() };
+  ours.add(letter.key);
   store([...waiting(), letter]);
   void send();
   return letter;
@@ -71,13 +78,16 @@ export async function send() {
         said({ chat, message: addMessage });
         pages.postMessage({ chat, key, message: addMessage });
       } catch (error) {
-        if (error instanceof Unreachable) return void setTimeout(() => void send(), PAUSE);
-        if (error instanceof Refusal && NOT_YET.has(error.code)) return void setTimeout(() => void send(), LONG_PAUSE);
-        // Trying again would not help: it comes back to who wrote it.
+        if (!(error instanceof Refusal)) return void setTimeout(() => void send(), PAUSE);
+        if (NOT_YET.has(error.code)) return void setTimeout(() => void send(), LONG_PAUSE);
+        // Trying again would not help.
         done();
-        putBack(`chat-${chat}`, text);
-        const problem = `The message was not sent. ${inWords(error)}`;
-        if (!tell({ key, problem })) toast({ text: problem, title: "", href: `/chats/${chat}` });
+        const refused = { key, chat, text, problem: `The message was not sent. ${inWords(error)}` };
+        if (ours.has(key)) giveBack(refused);
+        else {
+          untaken.set(key, setTimeout(() => giveBack(refused), TAKE));
+          pages.postMessage({ refused });
+        }
       }
     }
   } finally {
@@ -85,10 +95,27 @@ export async function send() {
   }
 }
 
+/** A refused message comes back to its box. @param {{ key: string, chat: number, text: string, problem: string }} refused */
+function giveBack({ key, chat, text, problem }) {
+  putBack(`chat-${chat}`, text);
+  if (!tell({ key, problem })) toast({ text: problem, title: "", href: `/chats/${chat}` });
+}
+
+/** Another page refused a message's way, or took it back. @param {{ refused?: Parameters<typeof giveBack>[0], taken?: string }} news */
+function shared({ refused, taken }) {
+  if (taken !== undefined) clearTimeout(untaken.get(taken));
+  if (refused === undefined) return;
+  if (!ours.has(refused.key)) return void tell({ key: refused.key });
+  pages.postMessage({ taken: refused.key });
+  giveBack(refused);
+}
+
 export function startSending() {
   live.addEventListener("resumed", () => void send());
   addEventListener("online", () => void send());
-  pages.addEventListener("message", ({ data: { chat, key, message } }) => {
+  pages.addEventListener("message", ({ data }) => {
+    const { chat, key, message } = data;
+    if (message === undefined) return shared(data);
     tell({ key, message });
     said({ chat, message });
   });

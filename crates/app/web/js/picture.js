@@ -26,7 +26,7 @@ export class Picture extends Element {
     this.on("input", () => {
       if (this.#image) this.#draw(this.#image, within(this.#image, { ...this.#cut, zoom: Number(zoom.value) }));
     }, zoom);
-    this.does({ save: () => void this.#save(), cancel: () => this.#end() });
+    this.does({ save: (button) => void this.busy(button, () => this.#save()), cancel: () => this.#end() });
     this.on("dragover", (event) => {
       event.preventDefault();
       crop.classList.add("over");
@@ -105,8 +105,6 @@ export class Picture extends Element {
 
   async #save() {
     const progress = /** @type {HTMLProgressElement} */ (this.the("progress"));
-    const buttons = this.querySelectorAll("button");
-    buttons.forEach((it) => (it.disabled = true));
     progress.hidden = false;
     this.problem();
     try {
@@ -119,7 +117,6 @@ export class Picture extends Element {
       this.problem(error);
     } finally {
       progress.hidden = true;
-      buttons.forEach((it) => (it.disabled = false));
     }
   }
 
@@ -129,6 +126,7 @@ export class Picture extends Element {
     this.#file.value = "";
     this.problem();
     this.#show(false);
+    this.#file.focus({ preventScroll: true });
   }
 
   /** @param {string} url */

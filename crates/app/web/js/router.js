@@ -6,7 +6,7 @@ import { inWords } from "./element.js";
 import { ask } from "./graphql.js";
 import { part } from "./parts.js";
 import { viewer } from "./viewer.js";
-import { SKELETON, again, bones, openChat, showLast } from "./windows.js";
+import { SKELETON, again, bones, openChat, sameFocus, showLast } from "./windows.js";
 
 /** Views that are kept for going back. */
 const KEPT = 6;
@@ -57,14 +57,19 @@ function entitle(name) {
   document.title = `${name} – Graphbook`;
 }
 
-/** @param {string} path @param {string} name @param {Node[]} nodes @param {number} scroll */
-function put(path, name, nodes, scroll) {
+/** @param {string} path @param {string} name @param {Node[]} nodes @param {number} scroll @param {boolean} idle */
+function put(path, name, nodes, scroll, idle) {
   [shown, title, placed] = [path, name, now];
   main.replaceChildren(...nodes);
   main.removeAttribute("aria-busy");
   entitle(name);
   scrollTo({ top: scroll, behavior: "instant" });
-  main.focus({ preventScroll: true });
+  if (idle) main.focus({ preventScroll: true });
+}
+
+/** Whether there is room for one thing at a time only (style.css). */
+export function isNarrow() {
+  return matchMedia("(width < 800px)").matches;
 }
 
 /** Where <main> leads. */
@@ -78,14 +83,18 @@ async function show(path, key) {
   going = new AbortController();
   const { signal } = going;
   const place = placeOf(path);
+  const idle = sameFocus();
   document.documentElement.dataset.place = place;
   const id = /^\/chats\/(\d+)$/.exec(path)?.[1];
   if (id !== undefined) void openChat(Number(id));
   const wanted = pathOfMain(path);
-  // A chat, or the list of them, is beside what is there.
-  if (placed !== undefined && (place !== "main" || wanted === shown)) return entitle(place === "main" ? title : "Chats");
   const before = key === undefined ? undefined : kept.get(key);
-  if (before) return put(before.path, before.title, before.nodes, before.scroll);
+  // A chat, or the list of them, is beside what is there; on a phone, in its place.
+  if (placed !== undefined && (place !== "main" || wanted === shown)) {
+    if (place === "main" && before && isNarrow()) scrollTo({ top: before.scroll, behavior: "instant" });
+    return entitle(place === "main" ? title : "Chats");
+  }
+  if (before) return put(before.path, before.title, before.nodes, before.scroll, true);
   placed = undefined;
   const waiting = setTimeout(() => {
     const view = Object.assign(document.createElement("div"), { className: "view" });
@@ -95,7 +104,7 @@ async function show(path, key) {
   }, SKELETON);
   try {
     const loaded = await load(wanted, signal);
-    if (!signal.aborted) put(wanted, loaded.title, [part(loaded.view, loaded.values)], 0);
+    if (!signal.aborted) put(wanted, loaded.title, [part(loaded.view, loaded.values)], 0, idle());
   } catch (error) {
     if (signal.aborted) return;
     const trouble = part("trouble", {});
@@ -113,7 +122,8 @@ async function show(path, key) {
 export async function go(url) {
   const { pathname } = new URL(url, location.href);
   if (pathname === location.pathname && placed !== undefined) {
-    scrollTo({ top: 0 });
+    if (placeOf(pathname) === "main") scrollTo({ top: 0 });
+    else await show(pathname);
     return;
   }
   keep();

@@ -2,7 +2,7 @@
 // Finds people while one types; arrow keys choose, Enter goes there.
 
 import { AddChat, Search } from "./documents.js";
-import { Element, inWords } from "./element.js";
+import { Element, inWords, isComposing } from "./element.js";
 import { ask } from "./graphql.js";
 import { part } from "./parts.js";
 import { go } from "./router.js";
@@ -91,6 +91,7 @@ export class SearchBox extends Element {
   /** @param {KeyboardEvent} event */
   #key(event) {
     const rows = this.#rows;
+    if (isComposing(event)) return;
     if (event.key === "Escape") this.#away(true);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (rows.length === 0) return;
@@ -101,7 +102,7 @@ export class SearchBox extends Element {
       this.#input.setAttribute("aria-activedescendant", rows[this.#chosen]?.id ?? "");
       rows[this.#chosen]?.scrollIntoView({ block: "nearest" });
     }
-    if (event.key === "Enter" && !event.isComposing) {
+    if (event.key === "Enter") {
       event.preventDefault();
       this.#enter();
     }

@@ -11,22 +11,23 @@ import { toast } from "./toasts.js";
 export class Password extends Element {
   start() {
     const form = /** @type {HTMLFormElement} */ (this.the("form"));
-    const button = /** @type {HTMLButtonElement} */ (this.the("button"));
-    this.on("submit", async (event) => {
+    this.on("submit", (event) => {
       event.preventDefault();
-      const field = (/** @type {string} */ name) => String(new FormData(form).get(name) ?? "");
-      button.disabled = true;
-      this.problem();
-      try {
-        await ask(ChangePassword, { currentPassword: field("currentPassword"), newPassword: field("newPassword") });
-        form.reset();
-        toast({ text: "The password is changed. Other devices are signed out." });
-      } catch (error) {
-        this.problem(error);
-      } finally {
-        button.disabled = false;
-      }
+      void this.busy(this.the("button"), () => this.#change(form));
     });
+  }
+
+  /** @param {HTMLFormElement} form */
+  async #change(form) {
+    const field = (/** @type {string} */ name) => String(new FormData(form).get(name) ?? "");
+    this.problem();
+    try {
+      await ask(ChangePassword, { currentPassword: field("currentPassword"), newPassword: field("newPassword") });
+      form.reset();
+      toast({ text: "The password is changed. Other devices are signed out." });
+    } catch (error) {
+      this.problem(error);
+    }
   }
 }
 

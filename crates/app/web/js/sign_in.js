@@ -12,7 +12,7 @@ export class SignIn extends Element {
     this.#mode(form, "in");
     this.on("submit", (event) => {
       event.preventDefault();
-      void this.#send(form);
+      void this.busy(this.the("button.primary"), () => this.#send(form));
     });
   }
 
@@ -33,17 +33,14 @@ export class SignIn extends Element {
 
   /** @param {HTMLFormElement} form */
   async #send(form) {
-    const button = /** @type {HTMLButtonElement} */ (this.the("button.primary"));
     const field = (/** @type {string} */ name) => String(new FormData(form).get(name) ?? "");
     const [username, email, password] = [field("username"), field("email"), field("password")];
-    button.disabled = true;
     this.problem();
     try {
       await (form.dataset.mode === "up" ? ask(Signup, { username, email, password }) : ask(Login, { email, password }));
       location.replace(this.dataset.next ?? "/app");
     } catch (error) {
       this.problem(error);
-      button.disabled = false;
     }
   }
 }

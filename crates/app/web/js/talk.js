@@ -8,19 +8,18 @@ import { go } from "./router.js";
 
 export class Talk extends Element {
   start() {
-    this.on("click", async (event) => {
-      const button = event.target;
-      if (!(button instanceof HTMLButtonElement)) return;
-      button.disabled = true;
-      this.problem();
-      try {
-        const { addChat } = await ask(AddChat, { users: [Number(this.dataset.userId)] });
-        await go(`/chats/${addChat.id}`);
-      } catch (error) {
-        this.problem(error);
-      } finally {
-        button.disabled = false;
-      }
+    this.on("click", (event) => {
+      if (event.target instanceof HTMLButtonElement) void this.busy(event.target, () => this.#talk());
     });
+  }
+
+  async #talk() {
+    this.problem();
+    try {
+      const { addChat } = await ask(AddChat, { users: [Number(this.dataset.userId)] });
+      await go(`/chats/${addChat.id}`);
+    } catch (error) {
+      this.problem(error);
+    }
   }
 }

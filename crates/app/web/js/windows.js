@@ -38,15 +38,22 @@ export function again(act) {
   return button;
 }
 
+/** Remembers what has the focus; asked later, it says whether that is still so: else somebody is busy elsewhere. */
+export function sameFocus() {
+  const before = document.activeElement;
+  return () => document.activeElement === before || document.activeElement === document.body;
+}
+
 /** Opens a chat's window, or brings it to the front. @param {number} id */
 export async function openChat(id) {
   if (!windows) return;
+  const idle = sameFocus();
   const front = (/** @type {Element} */ element) => {
     windows.querySelectorAll(".front").forEach((it) => it.classList.remove("front"));
     element.classList.add("front");
-    element.querySelector("textarea")?.focus({ preventScroll: true });
+    if (idle()) element.querySelector("textarea")?.focus({ preventScroll: true });
   };
-  const open = windows.querySelector(`[data-id="${id}"]`);
+  const open = windows.querySelector(`:scope > [data-id="${id}"]`);
   if (open) return front(open);
   const most = innerWidth >= 1240 ? 2 : Math.max(1, Math.floor((innerWidth - 280) / 342));
   while (windows.childElementCount >= most) windows.firstElementChild?.remove();
@@ -55,20 +62,19 @@ export async function openChat(id) {
   windows.append(place);
   front(place);
   const waiting = setTimeout(() => place.append(bones(), bones()), SKELETON);
-  /** @param {string} words @param {HTMLElement} next */
-  const instead = (words, next) => {
+  /** @param {string} words @param {HTMLElement[]} next */
+  const instead = (words, ...next) => {
     const problem = Object.assign(document.createElement("p"), { className: "problem", textContent: words });
     problem.setAttribute("role", "alert");
     place.classList.add("failed");
-    place.replaceChildren(problem, next);
+    const back = Object.assign(document.createElement("a"), { className: "button", href: "/chats", textContent: "All chats" });
+    back.addEventListener("click", () => place.remove());
+    place.replaceChildren(problem, ...next, back);
   };
   try {
     const { chat } = await ask(Chat, { chatId: id });
     if (!place.isConnected) return;
-    if (!chat) {
-      const back = Object.assign(document.createElement("a"), { className: "button", href: "/chats", textContent: "All chats" });
-      return instead("There is no such chat.", back);
-    }
+    if (!chat) return instead("There is no such chat.");
     const element = part("window", chat);
     const isFront = place.classList.contains("front");
     place.replaceWith(element);
