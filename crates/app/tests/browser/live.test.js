@@ -17,15 +17,6 @@ after(async () => {
   await server?.end();
 });
 
-let count = 0;
-/** Two people with a chat. */
-async function two() {
-  count += 1;
-  const [ann, bob] = [await server.person(`ann${count}`), await server.person(`bob${count}`)];
-  const { addChat } = await server.api(ann.token, "mutation ($u: [Int]) { addChat(chat: { users: $u }) { id } }", { u: [bob.id] });
-  return { ann, bob, chat: addChat.id };
-}
-
 const messages = (page) => page.locator("gb-chat .message:not(.pending) p").allTextContents();
 
 async function say(page, text) {
@@ -34,7 +25,7 @@ async function say(page, text) {
 }
 
 test("a post is there at once, comes to others behind a pill, and can be deleted with time to think again", async () => {
-  const { ann, bob } = await two();
+  const { ann, bob } = await server.two();
   const [at, other] = [await visit(browser, server, { as: ann }), await visit(browser, server, { as: bob })];
   await other.waitForTimeout(300);
   const first = await other.locator(".post p").first().textContent();
@@ -68,7 +59,7 @@ test("a post is there at once, comes to others behind a pill, and can be deleted
 });
 
 test("a post that the server does not take comes back, and nothing typed is lost", async () => {
-  const { ann } = await two();
+  const { ann } = await server.two();
   const page = await visit(browser, server, { as: ann });
   await page.route("**/graphql", (route) => route.abort());
   await page.getByLabel("Write a post").fill("Nobody hears this");
@@ -81,7 +72,7 @@ test("a post that the server does not take comes back, and nothing typed is lost
 });
 
 test("what is too long is said to be, and stays where it was written", async () => {
-  const { ann, chat } = await two();
+  const { ann, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   const [post, message] = ["p".repeat(10_001), "m".repeat(2_001)];
   await page.getByLabel("Write a post").fill(post);
@@ -114,9 +105,8 @@ test("what is too long is said to be, and stays where it was written", async () 
 });
 
 test("waiting is shown after a moment, and moves nothing", async () => {
-  const { ann, chat } = await two();
-  const write = "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }";
-  for (let at = 0; at < 40; at += 1) await server.api(ann.token, write, { c: chat, t: `message ${at}` });
+  const { ann, chat } = await server.two();
+  for (let at = 0; at < 40; at += 1) await server.tell(ann, chat, `message ${at}`);
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   let pause = 50;
   await page.route("**/graphql", (route) => setTimeout(() => route.continue(), pause));
@@ -151,7 +141,7 @@ test("waiting is shown after a moment, and moves nothing", async () => {
 });
 
 test("two people chat", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   const at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   const other = await visit(browser, server, { as: bob });
   await other.waitForTimeout(300);
@@ -174,8 +164,8 @@ test("two people chat", async () => {
 });
 
 test("a chat is started from a search, by keys alone", async () => {
-  const { ann } = await two();
-  const carol = await server.person(`carol${count}`);
+  const { ann } = await server.two();
+  const carol = await server.person("carol");
   const page = await visit(browser, server, { as: ann });
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
@@ -201,8 +191,8 @@ test("a chat is started from a search, by keys alone", async () => {
 });
 
 test("a chat is started where chats are", async () => {
-  const { ann } = await two();
-  const dave = await server.person(`dave${count}`);
+  const { ann } = await server.two();
+  const dave = await server.person("dave");
   const page = await visit(browser, server, { as: ann });
   await page.getByRole("button", { name: "Start a chat" }).click();
   await page.keyboard.type(dave.username);
@@ -215,7 +205,7 @@ test("a chat is started where chats are", async () => {
 });
 
 test("a server that is killed in the middle of a chat loses nothing and doubles nothing", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   let at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   const other = await visit(browser, server, { as: bob, path: `/chats/${chat}` });
   await say(at, "one");
@@ -242,7 +232,7 @@ test("a server that is killed in the middle of a chat loses nothing and doubles 
 });
 
 test("an answer that is lost on its way doubles no message", async () => {
-  const { ann, chat } = await two();
+  const { ann, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   let lost = 0;
   await page.route("**/graphql", async (route) => {
@@ -259,7 +249,7 @@ test("an answer that is lost on its way doubles no message", async () => {
 });
 
 test("an answer that is lost on its way doubles no post", async () => {
-  const { ann } = await two();
+  const { ann } = await server.two();
   const page = await visit(browser, server, { as: ann });
   let lost = 0;
   await page.route("**/graphql", async (route) => {
@@ -278,8 +268,8 @@ test("an answer that is lost on its way doubles no post", async () => {
 });
 
 test("what is unread is counted, also over reloads and on other devices, until it is read", async () => {
-  const { ann, bob, chat } = await two();
-  const send = (text) => server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
+  const { ann, bob, chat } = await server.two();
+  const send = (text) => server.tell(bob, chat, text);
   await send("one");
   await send("two");
   const page = await visit(browser, server, { as: ann });
@@ -302,7 +292,7 @@ test("what is unread is counted, also over reloads and on other devices, until i
 });
 
 test("what is written offline is sent when one is back", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   const at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   const other = await visit(browser, server, { as: bob, path: `/chats/${chat}` });
   await at.context().setOffline(true);
@@ -317,7 +307,7 @@ test("what is written offline is sent when one is back", async () => {
 });
 
 test("a session that ends elsewhere leads to signing in, and back to the same page", async () => {
-  const { ann, chat } = await two();
+  const { ann, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   await page.waitForTimeout(500);
   await server.api(ann.token, "mutation { logoutEverywhere { success } }");
@@ -380,8 +370,8 @@ test("one signs up, has a picture, another password, and signs out", async () =>
 });
 
 test("on a phone one thing is seen at a time", async () => {
-  const { ann, bob, chat } = await two();
-  await server.api(bob.token, "mutation ($c: Int!) { addMessage(message: { chatId: $c, text: \"hey\" }) { id } }", { c: chat });
+  const { ann, bob, chat } = await server.two();
+  await server.tell(bob, chat, "hey");
   const page = await visit(browser, server, { as: ann, size: PHONE });
   const seen = async () => Promise.all(["main .view", ".side", ".windows"].map((it) => page.locator(it).isVisible()));
   assert.deepEqual(await seen(), [true, false, false]);
@@ -402,11 +392,11 @@ test("on a phone one thing is seen at a time", async () => {
 });
 
 test("whatever people write stays text", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   const payloads = ["<img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "javascript:alert(1)", "{{7*7}} ${7*7}", "</template><script>alert(1)</script>", "https://x.example/\"onmouseover=alert(1)", "&lt;b&gt; &amp;"];
   for (const text of payloads) {
-    await server.api(bob.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: text });
-    await server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
+    await server.write(bob, text);
+    await server.tell(bob, chat, text);
   }
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   let alerted = false;
@@ -428,7 +418,7 @@ test("whatever people write stays text", async () => {
   // And where else a text is shown: the list of chats, a toast, what a search says.
   assert.equal(await page.locator(".chat-row .chat-last").first().textContent(), payloads.at(-1));
   await page.keyboard.press("Escape");
-  await server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: payloads[0] });
+  await server.tell(bob, chat, payloads[0]);
   assert.ok((await page.locator(".toast").first().textContent())?.includes(payloads[0]));
   await page.getByRole("combobox").fill(payloads[0]);
   await page.getByText("There is nobody called").waitFor();
@@ -439,7 +429,7 @@ test("whatever people write stays text", async () => {
 });
 
 test("what one says in one tab is seen in the other, and a draft outlives the session", async () => {
-  const { ann, chat } = await two();
+  const { ann, chat } = await server.two();
   const first = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   const second = await first.context().newPage();
   await second.goto(`/chats/${chat}`);
@@ -458,7 +448,7 @@ test("what one says in one tab is seen in the other, and a draft outlives the se
 });
 
 test("a page of somebody who has signed out does nothing as somebody else", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   await page.context().setOffline(true);
   await say(page, "as ann alone");
@@ -478,7 +468,7 @@ test("a page of somebody who has signed out does nothing as somebody else", asyn
 });
 
 test("a message that waits outlives the end of a session and a server that fails", async () => {
-  const { ann, chat } = await two();
+  const { ann, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   await page.context().setOffline(true);
   await say(page, "still here");
@@ -497,8 +487,8 @@ test("a message that waits outlives the end of a session and a server that fails
 });
 
 test("all that was missed is fetched, however much, and older messages come once", async () => {
-  const { ann, bob, chat } = await two();
-  const send = (text) => server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
+  const { ann, bob, chat } = await server.two();
+  const send = (text) => server.tell(bob, chat, text);
   for (let at = 0; at < 40; at += 1) await send(`before ${at}`);
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   await page.locator(".message").last().waitFor();
@@ -506,7 +496,7 @@ test("all that was missed is fetched, however much, and older messages come once
   await page.context().setOffline(true);
   await page.getByText("You are offline").waitFor();
   for (let at = 0; at < 45; at += 1) await send(`missed ${at}`);
-  for (let at = 0; at < 30; at += 1) await server.api(bob.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: `post ${at}` });
+  for (let at = 0; at < 30; at += 1) await server.write(bob, `post ${at}`);
   await page.context().setOffline(false);
   await page.locator(".message", { hasText: "missed 44" }).waitFor({ timeout: 30_000 });
   const missed = (await messages(page)).filter((text) => text.startsWith("missed"));
@@ -520,10 +510,10 @@ test("all that was missed is fetched, however much, and older messages come once
 });
 
 test("toasts are no wider than the page, and few", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, size: { width: 320, height: 640 } });
   await page.waitForTimeout(500);
-  for (let at = 0; at < 6; at += 1) await server.api(bob.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: "long ".repeat(200) });
+  for (let at = 0; at < 6; at += 1) await server.tell(bob, chat, "long ".repeat(200));
   await page.locator(".toast").first().waitFor();
   await page.waitForTimeout(500);
   assert.equal(await page.locator(".toast").count(), 1, "one of a chat");
@@ -532,8 +522,8 @@ test("toasts are no wider than the page, and few", async () => {
 });
 
 test("undo is reached by keys, and who signs out meant what they deleted", async () => {
-  const { ann } = await two();
-  const write = (text) => server.api(ann.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: text });
+  const { ann } = await server.two();
+  const write = (text) => server.write(ann, text);
   await write("keep this");
   await write("delete this");
   const page = await visit(browser, server, { as: ann });
@@ -552,7 +542,7 @@ test("undo is reached by keys, and who signs out meant what they deleted", async
 });
 
 test("what happens while a page begins is not missed", async () => {
-  const { ann, bob, chat } = await two();
+  const { ann, bob, chat } = await server.two();
   const page = await visit(browser, server, { as: ann, path: "/settings" });
   await page.route("**/js/main.js", async (route) => {
     await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -560,27 +550,24 @@ test("what happens while a page begins is not missed", async () => {
   });
   await page.goto(`/chats/${chat}`, { waitUntil: "commit" });
   await page.locator(".say").waitFor();
-  await server.api(bob.token, "mutation ($c: Int!) { addMessage(message: { chatId: $c, text: \"early\" }) { id } }", { c: chat });
-  await server.api(bob.token, "mutation { addPost(post: { text: \"an early post\" }) { id } }");
+  await server.tell(bob, chat, "early");
+  await server.write(bob, "an early post");
   await page.locator(".message", { hasText: "early" }).waitFor({ timeout: 10_000 });
   await page.getByRole("button", { name: "1 new post" }).waitFor({ timeout: 10_000 });
 });
 
-const write = (who, text) => server.api(who.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: text });
-const tell = (who, chat, text) =>
-  server.api(who.token, "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }", { c: chat, t: text });
 /** Asks what an operation asks, but later, or never. */
 const hold = (page, operation, what) => page.route("**/graphql", (route) => (route.request().postData()?.includes(operation) ? what(route) : route.continue()));
 
 test("one's own message hides no gap in what others said", async () => {
-  const { ann, bob, chat } = await two();
-  await tell(bob, chat, "before");
+  const { ann, bob, chat } = await server.two();
+  await server.tell(bob, chat, "before");
   const page = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   await page.waitForTimeout(500);
   await page.context().setOffline(true);
   await page.getByText("You are offline").waitFor();
   await say(page, "mine");
-  for (let number = 0; number < 45; number += 1) await tell(bob, chat, `missed ${number}`);
+  for (let number = 0; number < 45; number += 1) await server.tell(bob, chat, `missed ${number}`);
   await page.context().setOffline(false);
   await page.locator(".message[data-id]", { hasText: "mine" }).waitFor();
   await page.locator(".message", { hasText: "missed 0" }).waitFor();
@@ -590,13 +577,13 @@ test("one's own message hides no gap in what others said", async () => {
 });
 
 test("one's own post hides none of others that were missed", async () => {
-  const { ann, bob } = await two();
+  const { ann, bob } = await server.two();
   const page = await visit(browser, server, { as: ann });
   await page.waitForTimeout(500);
   await server.kill();
   await page.waitForTimeout(3500);
   await server.run();
-  for (const number of [1, 2, 3]) await write(bob, `missed ${number}`);
+  for (const number of [1, 2, 3]) await server.write(bob, `missed ${number}`);
   await page.getByLabel("Write a post").fill("My own one");
   await page.getByRole("button", { name: "Post", exact: true }).click();
   await page.locator(".post[data-id]", { hasText: "My own one" }).waitFor();
@@ -606,7 +593,7 @@ test("one's own post hides none of others that were missed", async () => {
 });
 
 test("a message that another page could not send comes back to where it was written", async () => {
-  const { ann, chat } = await two();
+  const { ann, chat } = await server.two();
   const at = await visit(browser, server, { as: ann, path: `/chats/${chat}` });
   await hold(at, "AddMessage", (route) => route.abort());
   const long = "m".repeat(2001);
@@ -632,7 +619,7 @@ test("a message that another page could not send comes back to where it was writ
 });
 
 test("a post is neither lost nor doubled, whatever one does before the answer", async () => {
-  const { ann } = await two();
+  const { ann } = await server.two();
   const page = await visit(browser, server, { as: ann });
   const box = page.getByLabel("Write a post");
   const send = async (text) => {

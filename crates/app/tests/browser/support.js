@@ -85,6 +85,27 @@ export class Server {
     const { currentUser } = await this.api(signup.token, "{ currentUser { id } }");
     return { ...credentials, username, token: signup.token, id: currentUser.id };
   }
+
+  /** Two people with a chat. */
+  async two() {
+    this.pairs = (this.pairs ?? 0) + 1;
+    const [ann, bob] = [await this.person(`ann${this.pairs}`), await this.person(`bob${this.pairs}`)];
+    return { ann, bob, chat: await this.chat(ann, bob) };
+  }
+
+  async chat(one, other) {
+    const query = "mutation ($u: [Int]) { addChat(chat: { users: $u }) { id } }";
+    return (await this.api(one.token, query, { u: [other.id] })).addChat.id;
+  }
+
+  write(who, text) {
+    return this.api(who.token, "mutation ($t: String!) { addPost(post: { text: $t }) { id } }", { t: text });
+  }
+
+  tell(who, chat, text) {
+    const query = "mutation ($c: Int!, $t: String!) { addMessage(message: { chatId: $c, text: $t }) { id } }";
+    return this.api(who.token, query, { c: chat, t: text });
+  }
 }
 
 /** The browser; nothing of it asks anything outside. */
