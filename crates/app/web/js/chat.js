@@ -20,14 +20,15 @@ export class ChatWindow extends Element {
   #chat = 0;
   /** Whether the foot is in sight: only then new messages may move what is read, and are read. */
   #atEnd = true;
-  /** Up to this one, all are known: one's own may have overtaken others'. */
+  /** Up to this one, all are known: one's own may have overtaken others', and so may new ones while it is behind. */
   #known = 0;
+  #behind = false;
 
   start() {
     this.#chat = Number(this.dataset.id);
     const area = /** @type {HTMLTextAreaElement} */ (this.the("textarea"));
     this.#name();
-    this.#older();
+    this.the(".more").hidden = this.#rows.querySelectorAll("[data-id]").length < PAGE;
     for (const letter of waiting().filter(({ chat }) => chat === this.#chat)) this.#pend(letter);
     this.#known = this.#last();
     this.#toEnd();
@@ -55,10 +56,11 @@ export class ChatWindow extends Element {
     this.on("visibilitychange", () => this.#read(), document);
     hear("message", this.signal, (message) => {
       if (message.chat.id !== this.#chat) return;
-      this.#known = Math.max(this.#known, message.id);
+      if (!this.#behind) this.#known = Math.max(this.#known, message.id);
       this.#add([message]);
       this.#read();
     });
+    hear("connection", this.signal, (connected) => (this.#behind ||= !connected));
     hear("resumed", this.signal, () => void this.#missed());
   }
 
@@ -96,10 +98,6 @@ export class ChatWindow extends Element {
   #last() {
     const ids = [...this.#rows.querySelectorAll("[data-id]")].map((it) => Number(it.getAttribute("data-id")));
     return Math.max(0, ...ids);
-  }
-
-  #older() {
-    this.the(".more").hidden = this.#rows.querySelectorAll("[data-id]").length < PAGE;
   }
 
   #read() {
@@ -169,6 +167,7 @@ export class ChatWindow extends Element {
 
   /** What was said while there was no connection. */
   async #missed() {
+    this.#behind = true;
     try {
       /** @type {Message[]} */
       let missed = [];
@@ -182,6 +181,7 @@ export class ChatWindow extends Element {
         if (before === undefined || before <= this.#known || messages.length < PAGE) break;
       }
       this.#known = Math.max(this.#known, ...missed.map(({ id }) => id));
+      this.#behind = false;
       this.#add(missed);
       this.#read();
     } catch {

@@ -17,15 +17,17 @@ export class Posts extends Element {
   /** Posts that came while something else was read. @type {Post[]} */
   #new = [];
   #loading = false;
-  /** Up to this one, all are known: one's own may have overtaken others'. @type {number | undefined} */
+  /** Up to this one, all are known: one's own may have overtaken others', and so may new ones while it is behind. @type {number | undefined} */
   #known;
+  #behind = false;
 
   start() {
     this.does({ more: () => void this.#more(), show: () => this.#show(), delete: deletePost });
     hear("post", this.signal, (post) => {
-      this.#known = Math.max(this.#known ?? 0, post.id);
+      if (!this.#behind) this.#known = Math.max(this.#known ?? 0, post.id);
       this.#heard(post);
     });
+    hear("connection", this.signal, (connected) => (this.#behind ||= !connected));
     hear("resumed", this.signal, () => void this.#missed());
     this.on("gb:posted", (event) => this.#posted(event.detail), document);
     hideDeleted(this.#posts);
@@ -58,7 +60,7 @@ export class Posts extends Element {
     return this.#posts.querySelector(`[data-id="${id}"]`) !== null || [...batches].some(({ posts }) => posts.some((post) => post.id === id));
   }
 
-  /** @param {string | null} after */
+  /** @param {string | null | undefined} after */
   async #page(after) {
     const { username } = this.dataset;
     const { feed } = username === undefined ? await ask(Feed, { after }) : await ask(Profile, { username, after });
@@ -123,17 +125,20 @@ export class Posts extends Element {
 
   /** What was written while there was no connection. */
   async #missed() {
+    this.#behind = true;
     try {
       const known = this.#known ?? 0;
-      let after = null;
+      let [newest, after] = [known, /** @type {string | null | undefined} */ (null)];
       for (let pages = 0; pages < MOST; pages += 1) {
         const { edges, pageInfo } = await this.#page(after);
         const missed = edges.map(({ node }) => node).filter(({ id }) => id > known);
         for (const post of missed) this.#heard(post);
-        this.#known = Math.max(this.#known ?? 0, ...missed.map(({ id }) => id));
+        newest = Math.max(newest, ...missed.map(({ id }) => id));
         if (missed.length < edges.length || !pageInfo.hasNextPage) break;
         after = pageInfo.endCursor;
       }
+      this.#known = newest;
+      this.#behind = false;
     } catch {
       // It is asked again when the connection is there again.
     }
