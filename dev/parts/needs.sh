@@ -129,6 +129,11 @@ new_cache_folder() {
   }
 }
 
+# install_npm FOLDER PACKAGE…: just these and what they need, in that folder; none of them runs anything.
+install_npm() {
+  npm install --prefix "$1" --ignore-scripts --no-audit --no-fund --no-package-lock --no-save "${@:2}" </dev/null
+}
+
 install_packages() {
   if ! command -v apt-get >/dev/null; then
     error "this machine has no apt-get, so nothing was installed. Install what these packages of" \

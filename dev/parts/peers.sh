@@ -50,8 +50,7 @@ fetch_node_peers() {
   work=$(new_cache_folder) || return 1
   mkdir "$work/node"
   # dbmate's own bin is a script that starts the program with node.
-  if npm install --prefix "$work/node" --ignore-scripts --no-audit --no-fund --no-package-lock --no-save \
-    "${node_peers[@]}" >"$work/log" 2>&1 </dev/null &&
+  if install_npm "$work/node" "${node_peers[@]}" >"$work/log" 2>&1 &&
     (cd "$work/node" && ln -s node_modules/@dbmate/*/bin/dbmate dbmate && ./dbmate --version >>"$work/log" 2>&1); then
     echo "${node_peers[*]}" >"$work/node/packages"
     keep_peer "$work/node" have_node_peers sequelize-cli=node_modules/.bin/sequelize-cli dbmate=dbmate

@@ -139,6 +139,15 @@ export async function visit(browser, server, { as, path = "/app", size = WIDE, .
   return page;
 }
 
+/** What an open chat shows as said. */
+export const messages = (page) => page.locator("gb-chat .message:not(.pending) p").allTextContents();
+
+/** Says something in the open chat. */
+export async function say(page, text) {
+  await page.getByPlaceholder("Message").fill(text);
+  await page.keyboard.press("Enter");
+}
+
 /** Keeps a picture for people to look at, where CI keeps them. */
 export async function picture(page, name) {
   if (TEST_SCREENSHOTS === "") return;

@@ -61,7 +61,7 @@ export async function openChat(id) {
   place.dataset.id = String(id);
   windows.append(place);
   front(place);
-  const waiting = setTimeout(() => place.append(bones(), bones()), SKELETON);
+  const end = waitingIn(place);
   /** @param {string} words @param {HTMLElement[]} next */
   const instead = (words, ...next) => {
     const problem = Object.assign(document.createElement("p"), { className: "problem", textContent: words });
@@ -85,6 +85,6 @@ export async function openChat(id) {
       void openChat(id);
     }));
   } finally {
-    clearTimeout(waiting);
+    end();
   }
 }
